@@ -1,0 +1,26 @@
+"""The seam for pixel work: where letterboxing, decoding and NMS run."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from edgeseg.types import Batch, Detections, Frame, Heads, Letterbox
+
+Labels = Literal["multi", "best"]
+"""`multi`: one box may carry several classes, as in Darknet. `best`: only its best class."""
+
+
+class Backend(Protocol):
+    """Does the pixel work of one pipeline, in one thread."""
+
+    name: str
+    """`cpu` or `cuda`."""
+
+    def preprocess(self, frame: Frame) -> Batch:
+        """Bring a frame to the network's input. The batch is valid until the next call."""
+
+    def detect(self, heads: Heads, letterbox: Letterbox) -> Detections:
+        """Turn raw heads into detections: decode, then NMS."""
+
+    def close(self) -> None:
+        """Release memory."""

@@ -1,0 +1,118 @@
+"""Every error of edgeseg, on one page.
+
+    EdgesegError                 exit code
+      ConfigError                2   an option, a config file, the environment
+      ModelError                 3
+        DarknetError             3   a cfg or weights file; says file and line
+        OnnxModelError           3   an ONNX file that is not a detector we know
+        ModelNotFoundError       3
+        DownloadError            3   a file that could not be fetched or verified
+      SourceError                4
+        SourceOpenError          4   the source never gave a frame
+        SourceLostError          4   it did, and then stayed away
+      SinkError                  5   a place where results should go
+      EngineError                6   the network could not be loaded or run
+      DeviceError                6   a device is missing, or a call to it failed
+      MissingDependencyError     7   a package to install; names the extra
+
+A wrong argument of a Python call is a ``ValueError``. Nothing in the library
+ends the process; only the command line turns an error into an exit code.
+"""
+
+from __future__ import annotations
+
+
+class EdgesegError(Exception):
+    """Base of all: what went wrong, and the next step for the user."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class ConfigError(EdgesegError):
+    """An option, a config file or an environment variable is wrong."""
+
+    exit_code = 2
+
+
+class ModelError(EdgesegError):
+    """A model cannot be used."""
+
+    exit_code = 3
+
+
+class DarknetError(ModelError):
+    """A Darknet cfg or weights file is wrong; `file` and `line` say where."""
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int | None = None, hint: str | None = None
+    ) -> None:
+        place = f"{file}:{line}: " if line is not None else f"{file}: " if file else ""
+        super().__init__(place + message, hint=hint)
+        self.file = file
+        self.line = line
+
+
+class OnnxModelError(ModelError):
+    """An ONNX file is broken, or is not a detector edgeseg knows."""
+
+
+class ModelNotFoundError(ModelError):
+    """No model of that name or path."""
+
+
+class DownloadError(ModelError):
+    """A file could not be fetched, or is not the one that was promised."""
+
+
+class SourceError(EdgesegError):
+    """Frames cannot be had."""
+
+    exit_code = 4
+
+
+class SourceOpenError(SourceError):
+    """The source never gave a frame."""
+
+
+class SourceLostError(SourceError):
+    """The source gave frames, then stayed away longer than allowed."""
+
+
+class SinkError(EdgesegError):
+    """Results cannot be delivered to one of the places asked for."""
+
+    exit_code = 5
+
+
+class EngineError(EdgesegError):
+    """The network cannot be loaded or run."""
+
+    exit_code = 6
+
+
+class DeviceError(EdgesegError):
+    """A device is missing, or a call to it failed."""
+
+    exit_code = 6
+
+
+class MissingDependencyError(EdgesegError):
+    """A package is not installed; the hint names the extra that brings it."""
+
+    exit_code = 7
+
+    @classmethod
+    def of(cls, package: str, extra: str, *, purpose: str) -> MissingDependencyError:
+        """Say that `package`, of the extra `extra`, is needed for `purpose`."""
+        return cls(
+            f"{purpose} needs the package {package}, which is not installed",
+            hint=f"Install it: pip install 'edgeseg[{extra}]'",
+        )

@@ -1,0 +1,46 @@
+"""The seam between the world's pictures and the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgeseg.types import Frame, Size
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a source once it is open."""
+
+    name: str
+    """What to show: the URI without user name, password or query."""
+    live: bool
+    """True: the newest frame wins and the source has no end. False: every frame, in order."""
+    size_px: Size | None = None
+    """Size of the frames, when all have one."""
+    fps: float | None = None
+    """Nominal frame rate; None for pictures and when nobody knows."""
+    frame_count: int | None = None
+    """How many frames will come, for the progress bar; an estimate for videos."""
+    pictures: bool = False
+    """Single pictures rather than a video: sinks write one file for each."""
+
+
+class Source(Protocol):
+    """Gives frames, one after the other, to one thread."""
+
+    info: SourceInfo
+
+    def read(self) -> Frame | None:
+        """Give the next frame; None at the end.
+
+        Never waits without bound. Raises SourceOpenError or SourceLostError.
+        A live source reconnects by itself, within its limits.
+        """
+
+    def drops(self) -> Mapping[str, int]:
+        """Give the frames this source knows it lost, by reason."""
+
+    def close(self) -> None:
+        """Release the source; may be called twice and from another thread."""

@@ -1,0 +1,256 @@
+"""The nouns that travel down the pipeline.
+
+Conventions, said once: pictures are HWC uint8 BGR as OpenCV delivers them;
+boxes are left, top, right, bottom; `_px` is source pixels, `_net` is network
+input pixels; sizes are (width, height); times are seconds. Pixel (x, y) covers
+the square from (x, y) to (x + 1, y + 1), so a box over the whole picture is
+(0, 0, width, height).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import supervision
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+Fit = Literal["letterbox", "stretch"]
+"""How a frame is brought to the network's size: keep the aspect ratio and pad, or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a source."""
+
+    image: NDArray[np.uint8]
+    """uint8[H, W, 3], BGR."""
+    index: int = 0
+    """0 for the first frame that the source delivered."""
+    time_s: float = 0.0
+    """Position in the source: presentation time of a file, time since the start of a live source."""
+    path: str | None = None
+    """The picture's file, when the source is pictures."""
+    captured_s: float = 0.0
+    """`time.monotonic()` when the frame arrived; a frame's age is counted from here."""
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
+            raise ValueError(
+                f"a frame is uint8[H, W, 3], got {self.image.dtype}{list(self.image.shape)}"
+            )
+
+    @property
+    def size_px(self) -> Size:
+        """Width and height."""
+        return self.image.shape[1], self.image.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """Where a frame lies inside the network's input, and the way back.
+
+    The region is placed as Darknet does it (`letterbox_image` in image.c): the
+    smaller of the two ratios, sizes cut to whole pixels, the offset halved
+    downwards. Both directions use the exact region, so no box is shifted.
+    """
+
+    source_px: Size
+    net_px: Size
+    region_net: tuple[int, int, int, int]
+    """x, y, width, height of the frame inside the network's input."""
+
+    @classmethod
+    def fit(cls, source_px: Size, net_px: Size, mode: Fit = "letterbox") -> Letterbox:
+        """Place a picture of `source_px` in an input of `net_px`."""
+        (width, height), (net_w, net_h) = source_px, net_px
+        if min(width, height, net_w, net_h) < 1:
+            raise ValueError(f"sizes must be 1 or more, got {source_px} and {net_px}")
+        if mode == "stretch":
+            return cls(source_px, net_px, (0, 0, net_w, net_h))
+        if net_w * height < net_h * width:
+            inner_w, inner_h = net_w, max(1, height * net_w // width)
+        else:
+            inner_w, inner_h = max(1, width * net_h // height), net_h
+        return cls(
+            source_px, net_px, ((net_w - inner_w) // 2, (net_h - inner_h) // 2, inner_w, inner_h)
+        )
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Network pixels per source pixel, in x and in y."""
+        return self.region_net[2] / self.source_px[0], self.region_net[3] / self.source_px[1]
+
+    def to_source(self, boxes_net: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Move float32[N, 4] boxes from network to source pixels, clipped to the picture."""
+        x, y, _, _ = self.region_net
+        scale = np.array(self.scale * 2, np.float32)
+        boxes = (boxes_net - np.array((x, y, x, y), np.float32)) / scale
+        limit = np.array(self.source_px * 2, np.float32)
+        return np.clip(boxes, np.float32(0), limit, out=boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What goes into the network: pictures in network pixels."""
+
+    tensor: NDArray[np.float32]
+    """float32[N, 3, H, W], RGB, from 0 to 1."""
+    letterboxes: tuple[Letterbox, ...]
+    """One for each picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSpec:
+    """How the numbers of one raw head become boxes.
+
+    A raw head is float32[N, anchors * (5 + classes), rows, columns]: for each
+    anchor x, y, width, height, objectness, then the classes.
+    """
+
+    kind: Literal["yolo", "region"]
+    """`yolo`: YOLOv3 and later, independent classes. `region`: YOLOv2, softmax over classes."""
+    anchors_net: tuple[tuple[float, float], ...]
+    """Width and height of each anchor of this head, in network pixels."""
+    classes: int
+    scale_x_y: float = 1.0
+    """Stretch of the centre's sigmoid (YOLOv4)."""
+    new_coords: bool = False
+    """Scaled-YOLOv4: the head is already through its sigmoid, sizes are (2 t)^2."""
+    softmax: bool = True
+    """`region` only: classes compete."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of the raw head."""
+        return len(self.anchors_net) * (5 + self.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A network ready for an engine: an ONNX file with raw heads, and how to read them."""
+
+    name: str
+    onnx_path: Path
+    input_px: Size
+    heads: tuple[HeadSpec, ...]
+    """In the order of the ONNX outputs."""
+    class_names: tuple[str, ...]
+    fit: Fit = "letterbox"
+    precision: str = "fp32"
+    sha256: str = ""
+    """Of the ONNX file."""
+    batch: int | None = 1
+    """Fixed batch size; None when it is dynamic."""
+
+
+Heads = Sequence[NDArray[np.float32]]
+"""The network's raw outputs, float32[N, channels, rows, columns] each, in `Model.heads` order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What the network saw in one frame, best first."""
+
+    boxes_px: NDArray[np.float32]
+    """float32[N, 4]: left, top, right, bottom in source pixels."""
+    scores: NDArray[np.float32]
+    """float32[N], objectness times class probability, falling."""
+    class_ids: NDArray[np.int32]
+    """int32[N], indices into the model's class names."""
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes_px)
+        if self.boxes_px.shape != (count, 4):
+            raise ValueError(f"boxes_px is float32[N, 4], got {list(self.boxes_px.shape)}")
+        if self.scores.shape != (count,) or self.class_ids.shape != (count,):
+            raise ValueError(
+                f"{count} boxes need as many scores and classes, "
+                f"got {list(self.scores.shape)} and {list(self.class_ids.shape)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No object."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Detections:
+        """Those that `keep` (a mask or indices) names, in its order."""
+        return Detections(self.boxes_px[keep], self.scores[keep], self.class_ids[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything edgeseg knows about one frame."""
+
+    frame: Frame
+    detections: Detections
+    class_names: tuple[str, ...]
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    """Wall time of each station for this frame."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the JSONL object of this frame (see README, section Results)."""
+        width, height = self.frame.size_px
+        record: dict[str, object] = {
+            "frame": self.frame.index,
+            "time_s": round(self.frame.time_s, 6),
+            "width": width,
+            "height": height,
+            "objects": [
+                {
+                    "class_id": class_id,
+                    "class": self.class_name(class_id),
+                    "score": round(score, 6),
+                    "box": [round(edge, 2) for edge in box],
+                }
+                for box, score, class_id in zip(
+                    self.detections.boxes_px.tolist(),
+                    self.detections.scores.tolist(),
+                    self.detections.class_ids.tolist(),
+                    strict=True,
+                )
+            ],
+        }
+        if self.frame.path is not None:
+            record["path"] = self.frame.path
+        return record
+
+    def class_name(self, class_id: int) -> str:
+        """Name of a class; its number when the names file is too short."""
+        if 0 <= class_id < len(self.class_names):
+            return self.class_names[class_id]
+        return str(class_id)
+
+    def to_supervision(self) -> supervision.Detections:
+        """Convert for the `supervision` package.
+
+        Raises MissingDependencyError when it is not installed.
+        """
+        try:
+            import supervision
+        except ImportError as error:
+            from edgeseg.errors import MissingDependencyError
+
+            raise MissingDependencyError(
+                "to_supervision() needs the package supervision",
+                hint="Install it: pip install supervision",
+            ) from error
+        names = [self.class_name(i) for i in self.detections.class_ids.tolist()]
+        return supervision.Detections(
+            xyxy=self.detections.boxes_px,
+            confidence=self.detections.scores,
+            class_id=self.detections.class_ids.astype(int),
+            data={"class_name": np.array(names, dtype=str)},
+        )
