@@ -36,7 +36,7 @@ class Frame:
     index: int = 0
     """0 for the first frame that the source delivered."""
     time_s: float = 0.0
-    """Position in the source: presentation time of a file, time since the start of a live source."""
+    """Position in the source: presentation time in a file, time since the start when live."""
     path: str | None = None
     """The picture's file, when the source is pictures."""
     captured_s: float = 0.0

@@ -1,0 +1,9 @@
+#include "bind/register.h"
+
+PYBIND11_MODULE(_native, module) {
+    module.doc() = "Pixel work of edgeseg in C++; see csrc/ops for what each op promises.";
+    edgeseg::bind::register_device(module);
+    edgeseg::bind::register_letterbox(module);
+    edgeseg::bind::register_decode(module);
+    edgeseg::bind::register_nms(module);
+}

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "core/letterbox.h"
+#include "core/views.h"
+#include "ops/device.h"
+
+namespace edgeseg {
+
+enum class SimdLevel;
+
+struct LetterboxOptions {
+    core::Region region;
+    float pad = 127.5f;  // 0..255; Darknet's grey is exactly 0.5 then
+    bool fill = true;    // false: the padding is left as it is
+};
+
+// Resize `image` into `region` of `out` and fill the rest.
+//
+// Bilinear with two taps an axis, as cv2.INTER_LINEAR and Darknet: no smoothing before
+// a large reduction. The centre of output pixel x lies at (x + 1/2) source / region - 1/2;
+// positions outside the picture take the edge's value. Channels come out as red, green,
+// blue, times 1/255; padding is pad/255. Every kernel on every device gives the same bits
+// (core::letterbox_pixel). Reads only the source rows it needs; allocates a few rows.
+//
+// Throws std::invalid_argument when the picture is empty or has a side over 65535 pixels,
+// the region does not lie inside `out` or has a side over 16383, or pad is not in 0..255.
+void letterbox(Device device, const core::ImageView& image, const core::PlanesView& out,
+               const LetterboxOptions& options, SimdLevel level);
+
+}  // namespace edgeseg

@@ -1,0 +1,68 @@
+"""Where pixel work runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from edgeseg.backends.base import Backend, Labels
+from edgeseg.errors import DeviceError
+
+if TYPE_CHECKING:
+    from edgeseg.backends.options import Nms
+    from edgeseg.types import Model
+
+__all__ = ["Backend", "Labels", "open_backend"]
+
+NAMES = ("auto", "cpu", "cuda")
+
+
+def open_backend(
+    name: str,
+    model: Model,
+    *,
+    conf: float = 0.25,
+    iou: float = 0.45,
+    labels: Labels = "multi",
+    nms: Nms = "greedy",
+    agnostic: bool = False,
+    max_detections: int = 300,
+    class_ids: Collection[int] | None = None,
+) -> Backend:
+    """Open the backend `cpu` or `cuda` for `model`; `auto` is the best this machine has.
+
+    The options are those of `DetectOptions`. Raises DeviceError when CUDA is
+    asked for and cannot be had, ValueError for an unknown name or option.
+    """
+    from edgeseg.backends.cpu import CpuBackend
+    from edgeseg.backends.options import DetectOptions
+
+    options = DetectOptions(
+        conf=conf,
+        iou=iou,
+        labels=labels,
+        nms=nms,
+        agnostic=agnostic,
+        max_detections=max_detections,
+        class_ids=None if class_ids is None else frozenset(class_ids),
+    )
+    if name not in NAMES:
+        raise ValueError(f"a backend is one of {', '.join(NAMES)}, got {name!r}")
+    if name == "cuda":
+        raise _no_cuda()
+    return CpuBackend(model, options)
+
+
+def _no_cuda() -> DeviceError:
+    from edgeseg import _native
+
+    cpu = "or use the CPU: --backend cpu"
+    if not _native.cuda_built():
+        return DeviceError(
+            "this build of edgeseg has no CUDA kernels",
+            hint=f"Install the CUDA toolkit and reinstall edgeseg from source, {cpu}",
+        )
+    return DeviceError(
+        "no CUDA device can be used",
+        hint=f"See what is missing: edgeseg doctor, {cpu}",
+    )

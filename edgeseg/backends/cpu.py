@@ -1,0 +1,117 @@
+"""The backend of every machine: pixel work in C++ on the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import _native
+from edgeseg.backends.options import DetectOptions
+from edgeseg.types import Batch, Detections, Frame, Heads, HeadSpec, Letterbox, Model
+
+
+class CpuBackend:
+    """Letterbox, decode and NMS on the CPU, for the frames of one thread."""
+
+    name = "cpu"
+
+    def __init__(self, model: Model, options: DetectOptions | None = None) -> None:
+        """Prepare for `model`; raises ValueError when a class to keep is none of the model's."""
+        self._options = options if options is not None else DetectOptions()
+        self._input_px = model.input_px
+        self._fit = model.fit
+        self._specs = [native_spec(spec) for spec in model.heads]
+        self._wanted = _wanted_classes(self._options.class_ids, model.heads)
+        width, height = model.input_px
+        self._tensor = np.empty((1, 3, height, width), np.float32)
+        self._letterbox: Letterbox | None = None
+
+    def preprocess(self, frame: Frame) -> Batch:
+        """Bring a frame to the network's input. The batch is valid until the next call."""
+        letterbox = self._letterbox
+        moved = letterbox is None or letterbox.source_px != frame.size_px
+        if letterbox is None or moved:
+            letterbox = Letterbox.fit(frame.size_px, self._input_px, self._fit)
+            self._letterbox = letterbox
+        # The padding stays in the tensor until the region moves.
+        _native.letterbox(frame.image, self._tensor[0], letterbox.region_net, fill=moved)
+        return Batch(self._tensor, (letterbox,))
+
+    def detect(self, heads: Heads, letterbox: Letterbox) -> Detections:
+        """Turn raw heads into detections, best first: decode, NMS, source pixels.
+
+        Boxes are clipped to the picture; those outside of it are left out.
+        """
+        options = self._options
+        boxes, scores, class_ids = _native.decode(
+            heads, self._specs, letterbox.net_px, options.conf, options.labels
+        )
+        if self._wanted is not None:
+            wanted = self._wanted[class_ids]
+            boxes, scores, class_ids = boxes[wanted], scores[wanted], class_ids[wanted]
+        if len(scores) == 0:
+            return Detections.empty()
+        keep, scores = self._suppress(boxes, scores, class_ids)
+        boxes_px = letterbox.to_source(boxes[keep])
+        found = Detections(boxes_px, scores, class_ids[keep])
+        visible: NDArray[np.bool_] = np.all(boxes_px[:, :2] < boxes_px[:, 2:], axis=1)
+        return found if visible.all() else found.select(visible)
+
+    def close(self) -> None:
+        """Release memory."""
+        self._tensor = np.empty((1, 3, 0, 0), np.float32)
+        self._letterbox = None
+
+    def _suppress(
+        self,
+        boxes: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        class_ids: NDArray[np.int32],
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Give the indices of the boxes that stay, and their scores."""
+        options = self._options
+        if options.nms == "soft":
+            return _native.soft_nms(
+                boxes,
+                scores,
+                class_ids,
+                min_score=options.conf,
+                agnostic=options.agnostic,
+                max_detections=options.max_detections,
+            )
+        keep = _native.nms(
+            boxes,
+            scores,
+            class_ids,
+            options.iou,
+            kind=options.nms,
+            agnostic=options.agnostic,
+            max_detections=options.max_detections,
+        )
+        return keep, scores[keep]
+
+
+def native_spec(spec: HeadSpec) -> _native.YoloHead:
+    """Hand a head's description to the native ops; raises ValueError when it is out of range."""
+    return _native.YoloHead(
+        spec.kind,
+        spec.anchors_net,
+        spec.classes,
+        scale_x_y=spec.scale_x_y,
+        new_coords=spec.new_coords,
+        softmax=spec.softmax,
+    )
+
+
+def _wanted_classes(
+    class_ids: frozenset[int] | None, heads: tuple[HeadSpec, ...]
+) -> NDArray[np.bool_] | None:
+    if class_ids is None:
+        return None
+    classes = max((head.classes for head in heads), default=0)
+    unknown = sorted(i for i in class_ids if not 0 <= i < classes)
+    if unknown:
+        raise ValueError(f"class_ids must be from 0 to {classes - 1}, got {unknown[0]}")
+    wanted = np.zeros(classes, np.bool_)
+    wanted[list(class_ids)] = True
+    return wanted

@@ -1,0 +1,136 @@
+"""The command line: parse, call, exit code.
+
+Exit codes: 0 done; 1 a bug of edgeseg; 2 options or config; 3 model; 4 source;
+5 sink; 6 engine or device; 7 a package is missing; 130 and 143 when Ctrl-C or
+SIGTERM cut a file short (a live source ended that way is done: 0).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from edgeseg import __version__
+from edgeseg.config_file import config_steps, find_config
+from edgeseg.errors import EdgesegError
+from edgeseg.settings import Settings
+
+log = logging.getLogger("edgeseg")
+
+app = App(
+    name="edgeseg",
+    help="From a Darknet checkpoint to annotated video, with one command: edgeseg run --camera 0",
+    version=__version__,
+    help_format="plaintext",
+)
+app.command(
+    "edgeseg.models.commands:app",
+    name="models",
+    help="List, fetch, inspect, convert and check models.",
+)
+
+_origins: dict[str, str] = {}
+
+
+@app.command
+def run(settings: Settings = Settings()) -> int:  # noqa: B008 - frozen, so one for all is fine
+    """Detect objects in a camera, stream, video or pictures; show, record and write them.
+
+    Examples: edgeseg run demo://  |  edgeseg run --camera 0  |
+    edgeseg run street.mp4 --sink out.mp4 --sink out.jsonl
+    """
+    from edgeseg.report import print_summary
+    from edgeseg.runner import run as run_pipeline
+
+    _set_up_logging(verbose=settings.verbose)
+    summary = run_pipeline(settings, show_progress=True)
+    print_summary(summary)
+    if summary.signal is not None and not summary.live:
+        return 128 + summary.signal
+    return 0
+
+
+@app.command
+def config(settings: Settings = Settings()) -> int:  # noqa: B008
+    """Print the options a run would use, and where each value comes from."""
+    from edgeseg.report import print_settings
+
+    print_settings(settings, _origins)
+    return 0
+
+
+@app.command
+def sinks() -> int:
+    """List the kinds of sinks with an example of each."""
+    from edgeseg.report import print_sinks
+
+    print_sinks()
+    return 0
+
+
+@app.command
+def cameras(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """List the cameras of this machine with their formats, sizes and frame rates."""
+    from edgeseg.report import print_cameras
+
+    print_cameras(as_json=json)
+    return 0
+
+
+@app.command
+def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Look at this machine: versions, devices, codecs, what is missing and how to mend it."""
+    from edgeseg.doctor import examine, print_findings
+
+    findings = examine()
+    print_findings(findings, as_json=json)
+    return 0 if all(finding.ok for finding in findings if finding.needed) else 1
+
+
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(call(sys.argv[1:] if tokens is None else tokens))
+
+
+def call(tokens: Sequence[str]) -> int:
+    """Run one command and give its exit code; errors are printed, never raised."""
+    verbose = "--verbose" in tokens or "-v" in tokens or bool(os.environ.get("EDGESEG_VERBOSE"))
+    try:
+        _origins.clear()
+        if tokens and tokens[0] in ("run", "config"):
+            app[tokens[0]].config = config_steps(find_config(tokens), _origins)
+        code = app(tokens, exit_on_error=False, result_action="return_value")
+    except CycloptsError:  # it has printed what is wrong
+        return 2
+    except EdgesegError as error:
+        return _report(error, verbose=verbose)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: EdgesegError, *, verbose: bool) -> int:
+    if verbose:
+        log.error("traceback", exc_info=error)
+    print(f"edgeseg: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _set_up_logging(*, verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING,
+        format="edgeseg: %(message)s"
+        if not verbose
+        else "%(relativeCreated)6d ms %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    log.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -1,0 +1,37 @@
+"""Engines by name: what runs the network."""
+
+from __future__ import annotations
+
+from edgeseg.engines.base import Engine
+from edgeseg.errors import EngineError
+from edgeseg.types import Model
+
+__all__ = ["Engine", "open_engine"]
+
+
+def open_engine(
+    name: str, model: Model, *, backend: str, precision: str = "auto", threads: int = 0
+) -> Engine:
+    """Open the engine `name` (auto, onnxruntime, tensorrt) for `model`.
+
+    `backend` is the opened backend's name: engine and backend must agree on
+    the device. Raises EngineError, MissingDependencyError.
+    """
+    if name == "tensorrt":
+        raise EngineError(
+            "this version of edgeseg has no TensorRT engine yet",
+            hint="Use --engine onnxruntime, which runs on the CPU.",
+        )
+    if backend != "cpu":
+        raise EngineError(
+            f"engine onnxruntime runs on the CPU, the backend is {backend}",
+            hint="Use --backend cpu.",
+        )
+    if precision not in ("auto", model.precision):
+        raise EngineError(
+            f"{model.name} is an {model.precision} model, {precision} was asked for",
+            hint="Use --precision auto.",
+        )
+    from edgeseg.engines.onnxruntime import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine(model, threads=threads)

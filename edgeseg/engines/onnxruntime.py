@@ -1,0 +1,85 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edgeseg.errors import EngineError, MissingDependencyError
+from edgeseg.types import Batch, Heads, Model
+
+
+class OnnxRuntimeEngine:
+    """Runs a model on the CPU; `threads` 0 means all cores this process may use.
+
+    Raises EngineError when the model does not load, MissingDependencyError
+    without the package onnxruntime.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, model: Model, *, threads: int = 0) -> None:
+        # Since 1.29 ONNX Runtime reports home from Linux unless this is set before the import.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        try:
+            import onnxruntime as ort
+        except ImportError as error:
+            raise MissingDependencyError.of(
+                "onnxruntime", "cpu", purpose="running the network on the CPU"
+            ) from error
+        count = threads or available_cpus()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = count
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # The pipeline's other threads take turns on the same cores: hand out
+        # work in small blocks, so that a thread that lost its core holds up less.
+        options.add_session_config_entry("session.dynamic_block_base", "4")
+        try:
+            self._session = ort.InferenceSession(
+                str(model.onnx_path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise EngineError(
+                f"ONNX Runtime cannot load {model.onnx_path}: {_first_line(error)}",
+                hint="Export it again: edgeseg models export",
+            ) from error
+        self._input = self._session.get_inputs()[0].name
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        self.description = (
+            f"ONNX Runtime {ort.__version__}, CPU, {model.precision}, {_threads(count)}"
+        )
+
+    def infer(self, batch: Batch) -> Heads:
+        """Run the network. Raises EngineError."""
+        try:
+            heads: Heads = self._session.run(self._outputs, {self._input: batch.tensor})
+        except Exception as error:
+            raise EngineError(f"ONNX Runtime failed: {_first_line(error)}") from error
+        return heads
+
+    def close(self) -> None:
+        """Release the network."""
+        del self._session
+
+
+def available_cpus() -> int:
+    """Count the cores this process may use: affinity, and the quota of its cgroup."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        pass  # no cgroup v2: the affinity stands
+    return cores
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

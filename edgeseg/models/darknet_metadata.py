@@ -1,0 +1,46 @@
+"""Say all that decides about an exported Darknet network, before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeseg.errors import DarknetError
+from edgeseg.files import sha256_of
+from edgeseg.models.class_names import class_names_for
+from edgeseg.models.darknet_options import Epsilon
+from edgeseg.models.darknet_plan import Network
+from edgeseg.models.onnx_model import Metadata
+
+WRITER_VERSION = 1
+"""Raised whenever the same input gives another graph: cached models are then made again."""
+
+
+def describe(
+    network: Network,
+    cfg_path: Path,
+    weights_path: Path,
+    *,
+    names: Path | None = None,
+    batch: int | None = 1,
+    name: str | None = None,
+    epsilon: Epsilon = "opencv",
+) -> Metadata:
+    """Say all that decides about the ONNX file; hashes both sources. Raises DarknetError."""
+    if batch is not None and batch < 1:
+        raise ValueError(f"batch must be 1 or more, or None, got {batch}")
+    return Metadata(
+        name=name or cfg_path.stem,
+        input_px=network.input_px,
+        batch=batch,
+        heads=network.head_specs,
+        class_names=class_names_for(cfg_path, network.classes, names),
+        writer=f"edgeseg-onnx {WRITER_VERSION} {epsilon}",
+        sources=(("cfg", _sha256(cfg_path)), ("weights", _sha256(weights_path))),
+    )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise DarknetError(f"cannot be read: {error.strerror}", file=str(path)) from error

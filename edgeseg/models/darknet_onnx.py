@@ -1,0 +1,114 @@
+"""Export a Darknet network as ONNX with raw heads.
+
+Input `images`: float32[N, 3, height, width], RGB from 0 to 1. Outputs `head_0`,
+`head_1`, …: what enters each [yolo] or [region] section, in cfg order,
+float32[N, channels, rows, columns]. Layers that no head needs are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgeseg.errors import ModelError
+from edgeseg.files import written_aside
+from edgeseg.models.darknet_cfg import parse_cfg
+from edgeseg.models.darknet_metadata import WRITER_VERSION, describe
+from edgeseg.models.darknet_options import IMAGE, Epsilon
+from edgeseg.models.darknet_plan import Network, plan_network
+from edgeseg.models.darknet_weights import read_weights
+from edgeseg.models.onnx_graph import GraphBuilder, tensor_info, write_model
+from edgeseg.models.onnx_layers import Scene, add_layer
+from edgeseg.models.onnx_model import KEY, Metadata
+from edgeseg.types import HeadSpec, Model, Size
+
+Progress = Callable[[int, int], None]
+"""Hears of each written layer: done, total."""
+
+
+def export(
+    cfg_path: Path,
+    weights_path: Path,
+    output: Path,
+    *,
+    size: Size | None = None,
+    names: Path | None = None,
+    batch: int | None = 1,
+    name: str | None = None,
+    epsilon: Epsilon = "opencv",
+    progress: Progress | None = None,
+) -> Model:
+    """Write a Darknet cfg and its weights as one ONNX file.
+
+    `size` (width, height) replaces the size of [net]; `batch=None` leaves the
+    batch open; `epsilon` says how batch normalisation divides. The same input
+    gives the same bytes. Raises DarknetError; ModelError when `output` cannot
+    be written, and then leaves nothing there.
+    """
+    network = plan_network(parse_cfg(cfg_path), size)
+    metadata = describe(
+        network, cfg_path, weights_path, names=names, batch=batch, name=name, epsilon=epsilon
+    )
+    try:
+        sha256 = write(network, weights_path, output, metadata, epsilon, progress)
+    except OSError as error:
+        raise ModelError(
+            f"{output} cannot be written: {error.strerror}",
+            hint="Choose another place, or make room on the disk.",
+        ) from error
+    return metadata.model(output, sha256)
+
+
+def write(
+    network: Network,
+    weights_path: Path,
+    output: Path,
+    metadata: Metadata,
+    epsilon: Epsilon = "opencv",
+    progress: Progress | None = None,
+) -> str:
+    """Write the ONNX file and give its SHA-256. Raises DarknetError, and OSError for `output`."""
+    with read_weights(weights_path, network) as weights:
+        builder = GraphBuilder()
+        _add_layers(network, Scene(builder, weights, epsilon))
+        batch: int | str = "batch" if metadata.batch is None else metadata.batch
+        width, height = network.input_px
+        with written_aside(output) as aside, aside.open("wb") as file:
+            return write_model(
+                file,
+                builder,
+                name=metadata.name,
+                inputs=[tensor_info("images", [batch, 3, height, width])],
+                outputs=_outputs(network, batch),
+                producer=("edgeseg", str(WRITER_VERSION)),
+                metadata={KEY: metadata.to_json()},
+                progress=progress,
+            )
+
+
+def _add_layers(network: Network, scene: Scene) -> None:
+    tensors = {IMAGE: "images"}
+    heads: dict[str, str] = {}
+    for layer in network.layers:
+        if not layer.used:
+            continue
+        inputs = [tensors[index] for index in layer.inputs]
+        if isinstance(layer.options, HeadSpec):
+            heads[f"head_{len(heads)}"] = inputs[0]
+        else:
+            tensors[layer.index] = add_layer(layer.options, scene, layer, inputs)
+    given: dict[str, str] = {}
+    for output, tensor in heads.items():
+        if tensor in given:
+            scene.graph.node("Identity", [given[tensor]], output)
+        else:
+            scene.graph.rename(tensor, output)
+            given[tensor] = output
+
+
+def _outputs(network: Network, batch: int | str) -> list[Any]:
+    return [
+        tensor_info(f"head_{number}", [batch, *layer.shape])
+        for number, layer in enumerate(network.heads)
+    ]

@@ -1,0 +1,85 @@
+"""What the commands print for people."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from edgeseg.settings import Settings, option_names
+
+if TYPE_CHECKING:
+    from edgeseg.runner import Summary
+
+
+def print_summary(summary: Summary) -> None:
+    """Print what a run did, on standard error: standard output may be a sink."""
+    print("\n".join(summary_lines(summary)), file=sys.stderr)
+
+
+def summary_lines(summary: Summary) -> list[str]:
+    """Give the lines of a run's summary."""
+    frames = f"{summary.frames} in {summary.seconds:.1f} s, {summary.fps:.1f} FPS"
+    stages = "  ".join(f"{name} {ms:.2f}" for name, ms in summary.stages_ms.items())
+    drops = ", ".join(f"{count} ({reason})" for reason, count in summary.drops.items())
+    rows = [
+        ("source", summary.source),
+        ("model", summary.model),
+        ("engine", summary.engine),
+        ("backend", summary.backend),
+        ("frames", frames),
+        ("dropped", drops or "none"),
+        ("objects", str(summary.objects)),
+        ("median ms", stages),
+    ]
+    rows += [("written", place) for place in summary.places]
+    return [f"{label:>10}  {text}" for label, text in rows]
+
+
+def print_settings(settings: Settings, origins: dict[str, str]) -> None:
+    """Print every option as a line of TOML, with a comment that says where its value comes from."""
+    flags = option_names()
+    lines = []
+    for field in dataclasses.fields(settings):
+        if field.name == "config":
+            continue
+        flag = flags[field.name]
+        value = getattr(settings, field.name)
+        text = f"{flag} = {_toml(value)}" if value is not None else f"# {flag} ="
+        lines.append((text, origins.get(flag, "default")))
+    width = min(40, max(len(text) for text, _ in lines))
+    for text, origin in lines:
+        print(f"{text:<{width}}  # {origin}")
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def print_cameras(*, as_json: bool) -> None:
+    """Print the cameras of this machine."""
+    from edgeseg.sources.camera import list_cameras
+
+    cameras = list_cameras()
+    if as_json:
+        print(json.dumps([dataclasses.asdict(camera) for camera in cameras], indent=2))
+        return
+    if not cameras:
+        print("no cameras found (no /dev/video* that can capture)")
+    for camera in cameras:
+        print(camera.describe())
+
+
+def print_sinks() -> None:
+    """Print the kinds of sinks."""
+    from edgeseg.sinks import KINDS
+
+    for kind, text in KINDS.items():
+        print(f"{kind:<9} {text}")

@@ -1,0 +1,168 @@
+"""`edgeseg run`: settings in, results at their sinks, a summary out."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from edgeseg.errors import EdgesegError
+from edgeseg.overlay import Overlay, Status
+from edgeseg.pipeline import Pipeline
+from edgeseg.progress import Progress, open_progress
+from edgeseg.segmenter import Segmenter, source_options
+from edgeseg.settings import Settings
+from edgeseg.sinks import default_sinks, make_sinks
+from edgeseg.sinks.base import RunInfo, Sink, StopRequested
+from edgeseg.sources import open_source
+from edgeseg.timing import RateMeter
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did."""
+
+    source: str
+    live: bool
+    model: str
+    engine: str
+    backend: str
+    frames: int
+    seconds: float
+    """From the first frame asked for to the last result delivered."""
+    fps: float
+    drops: dict[str, int]
+    """Frames lost, by reason."""
+    stages_ms: dict[str, float]
+    """Median wall time of each station."""
+    objects: int
+    """Detections over all frames."""
+    places: list[str]
+    """Where the results now lie."""
+    signal: int | None = None
+    """The signal that ended the run early."""
+
+
+def run(settings: Settings, *, show_progress: bool = False) -> Summary:
+    """Run a source through the network into the sinks until it ends.
+
+    SIGINT and SIGTERM end it in order: every sink is closed, files get their
+    final names. Raises EdgesegError, also after closing all sinks.
+    """
+    sinks = make_sinks([*settings.sink, *(["window:"] if settings.show else [])])
+    with Segmenter.from_settings(settings) as segmenter:
+        source = open_source(settings.uri, source_options(settings))
+        if not sinks:
+            sinks = default_sinks(source.info, settings.output, headless=settings.headless)
+        info = RunInfo(source.info, segmenter.model.class_names, segmenter.model.name)
+        pipeline = segmenter.pipeline(source, max_frames=settings.max_frames)
+        delivery = Delivery(pipeline, sinks, Overlay(info.class_names))
+        total = _expected_frames(source.info.frame_count, settings.max_frames)
+        with open_progress(source.info, total, shown=show_progress) as progress:
+            delivery.run(info, progress)
+        return Summary(
+            source=source.info.name,
+            live=source.info.live,
+            model=_describe_model(segmenter),
+            engine=segmenter.engine.description,
+            backend=segmenter.backend.name,
+            frames=pipeline.delivered,
+            seconds=delivery.seconds,
+            fps=pipeline.delivered / delivery.seconds if delivery.seconds else 0.0,
+            drops=pipeline.drops(),
+            stages_ms=pipeline.stopwatch.medians_ms(),
+            objects=delivery.objects,
+            places=delivery.places,
+            signal=delivery.signal,
+        )
+
+
+class Delivery:
+    """The caller's part of the pipeline: overlay and sinks."""
+
+    def __init__(self, pipeline: Pipeline, sinks: Sequence[Sink], overlay: Overlay) -> None:
+        self._pipeline = pipeline
+        self._sinks = sinks
+        self._overlay = overlay
+        self._draws = any(sink.needs_picture for sink in sinks)
+        self._rate = RateMeter()
+        self.seconds = 0.0
+        self.objects = 0
+        self.places: list[str] = []
+        self.signal: int | None = None
+
+    def run(self, info: RunInfo, progress: Progress) -> None:
+        """Deliver every result, then close all sinks, whatever happened."""
+        watch = self._pipeline.stopwatch
+        start_s = time.monotonic()
+        try:
+            for sink in self._sinks:
+                sink.open(info)
+            with self._stopped_by_signals():
+                for result in self._pipeline.results():
+                    self._rate.tick()
+                    picture = None
+                    if self._draws:
+                        with watch.over("overlay"):
+                            status = Status(fps=self._rate.fps, source=info.source.name)
+                            picture = self._overlay.draw(result, status)
+                    for sink in self._sinks:
+                        with watch.over(f"sink {sink.name}"):
+                            sink.write(result, picture)
+                    self.objects += len(result.detections)
+                    progress.advance(self._rate.fps)
+        except StopRequested:
+            log.info("stopped by the user")
+        finally:
+            self.seconds = time.monotonic() - start_s
+            self._close_sinks()
+
+    def _close_sinks(self) -> None:
+        failure: EdgesegError | None = None
+        for sink in self._sinks:
+            try:
+                place = sink.close()
+            except EdgesegError as error:
+                failure = failure or error
+            else:
+                self.places += [place] if place else []
+        if failure is not None:
+            raise failure
+
+    @contextlib.contextmanager
+    def _stopped_by_signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM end the pipeline in order; a second SIGINT ends it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            del frame
+            self._pipeline.stop()
+            if self.signal is not None and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self.signal = number
+
+        before = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _expected_frames(in_source: int | None, at_most: int | None) -> int | None:
+    known = [count for count in (in_source, at_most) if count is not None]
+    return min(known) if known else None
+
+
+def _describe_model(segmenter: Segmenter) -> str:
+    width, height = segmenter.model.input_px
+    return f"{segmenter.model.name} {width}x{height}"

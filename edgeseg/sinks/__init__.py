@@ -1,0 +1,203 @@
+"""Where results go: a window, files, or nowhere.
+
+A sink is named by `KIND:PATH`, or by a path whose ending tells the kind;
+options stand behind a question mark: `video:out.mp4?crf=20&preset=veryfast`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from edgeseg.errors import ConfigError
+from edgeseg.sinks.base import RunInfo, Sink, StopRequested
+from edgeseg.sinks.spec import Spec, parse_spec
+from edgeseg.sources.base import SourceInfo
+
+__all__ = [
+    "KINDS",
+    "RunInfo",
+    "Sink",
+    "StopRequested",
+    "default_sinks",
+    "make_sink",
+    "make_sinks",
+]
+
+log = logging.getLogger(__name__)
+
+KINDS: Mapping[str, str] = {
+    "window": "live window; q quits, f full screen, s saves a picture (--sink window:)",
+    "video": "annotated video; options crf, preset, codec, fps (--sink out.mp4, .mkv .mov .avi)",
+    "jsonl": "one JSON object a frame (--sink out.jsonl; jsonl:- is standard output)",
+    "csv": "one row an object (--sink out.csv)",
+    "yolo": "YOLO labels, one file a frame; option scores=yes (--sink yolo:labels/)",
+    "coco": "COCO JSON with scores (--sink coco:out.json)",
+    "pictures": "annotated pictures; options format, quality (--sink pictures:out/)",
+    "null": "nothing is kept (--sink null:)",
+}
+"""What each kind of sink does, with an example."""
+
+EXTENSIONS: Mapping[str, str] = {
+    ".mp4": "video",
+    ".m4v": "video",
+    ".mkv": "video",
+    ".mov": "video",
+    ".avi": "video",
+    ".webm": "video",
+    ".jsonl": "jsonl",
+    ".csv": "csv",
+    ".json": "coco",
+}
+"""The kind of a path without one."""
+
+_OPTIONS: Mapping[str, frozenset[str]] = {
+    "video": frozenset({"crf", "preset", "codec", "fps"}),
+    "yolo": frozenset({"scores"}),
+    "pictures": frozenset({"format", "quality"}),
+}
+_WITHOUT_PATH = frozenset({"window", "null"})
+
+
+def make_sink(spec: str) -> Sink:
+    """Make the sink a user names; nothing is opened yet.
+
+    Raises ConfigError that lists the kinds.
+    """
+    return _make(_parse(spec))
+
+
+def make_sinks(specs: Sequence[str]) -> list[Sink]:
+    """Make several sinks, all different. Raises ConfigError."""
+    parsed = [_parse(spec) for spec in specs]
+    seen: dict[tuple[str, str], str] = {}
+    for spec in parsed:
+        if spec.kind == "null":
+            continue
+        place = _place(spec)
+        if place in seen:
+            raise ConfigError(
+                f"two sinks write to one place: {seen[place]} and {spec.text}",
+                hint="Give each a path of its own.",
+            )
+        seen[place] = spec.text
+    return [_make(spec) for spec in parsed]
+
+
+def default_sinks(info: SourceInfo, output: Path, *, headless: bool = False) -> list[Sink]:
+    """Choose where results go when the user names nothing.
+
+    A window where there is a display; otherwise says why not, and chooses a
+    video (or pictures) and a JSONL file in the folder `output`.
+    """
+    if not headless:
+        from edgeseg.sinks.window import display_available
+
+        reason = display_available()
+        if reason is None:
+            return make_sinks(["window:"])
+        log.warning("%s; writing to %s instead", reason, output)
+    stem = re.sub(r"[^\w.-]+", "-", Path(info.name).stem).strip("-.") or "edgeseg"
+    if info.live:
+        stem += time.strftime("-%Y%m%d-%H%M%S")
+    if info.pictures:
+        return make_sinks([f"pictures:{output}", f"jsonl:{output / stem}.jsonl"])
+    return make_sinks([f"video:{output / stem}.mp4", f"jsonl:{output / stem}.jsonl"])
+
+
+def _parse(text: str) -> Spec:
+    """Take a spec apart and check it as far as is possible without its kind's module."""
+    try:
+        spec = parse_spec(text, KINDS, EXTENSIONS)
+    except ConfigError as error:
+        known = "\n  ".join(f"{kind:<9} {words}" for kind, words in KINDS.items())
+        raise ConfigError(error.message, hint=f"Kinds of sinks:\n  {known}") from error
+    if not spec.target and spec.kind not in _WITHOUT_PATH:
+        raise ConfigError(f"sink {text}: no path", hint=KINDS[spec.kind])
+    if spec.target and spec.kind in _WITHOUT_PATH:
+        raise ConfigError(f"sink {text}: {spec.kind}: takes no path", hint=KINDS[spec.kind])
+    if spec.target == "-" and spec.kind != "jsonl":
+        raise ConfigError(f"sink {text}: only JSONL goes to standard output", hint="Use jsonl:-")
+    unknown = set(spec.options) - _OPTIONS.get(spec.kind, frozenset())
+    if unknown:
+        raise ConfigError(
+            f"sink {text}: unknown option {', '.join(sorted(unknown))}", hint=KINDS[spec.kind]
+        )
+    return spec
+
+
+def _place(spec: Spec) -> tuple[str, str]:
+    """Give what two sinks must not share: a file, or a folder with one kind of files."""
+    if spec.kind == "window" or (spec.kind == "jsonl" and spec.target == "-"):
+        return spec.kind, spec.target
+    real = os.path.realpath(spec.path)
+    return (spec.kind, real) if spec.kind in ("yolo", "pictures") else ("file", real)
+
+
+def _make(spec: Spec) -> Sink:
+    """Make a sink by its kind."""
+    return _MAKERS[spec.kind](spec)
+
+
+def _make_window(spec: Spec) -> Sink:
+    from edgeseg.sinks.window import WindowSink
+
+    return WindowSink(spec)
+
+
+def _make_video(spec: Spec) -> Sink:
+    from edgeseg.sinks.video import VideoSink
+
+    return VideoSink(spec)
+
+
+def _make_jsonl(spec: Spec) -> Sink:
+    from edgeseg.sinks.lines import LinesSink, StdoutSink, json_line
+
+    return StdoutSink(spec) if spec.target == "-" else LinesSink(spec, json_line)
+
+
+def _make_csv(spec: Spec) -> Sink:
+    from edgeseg.sinks.lines import CSV_COLUMNS, LinesSink, csv_rows, csv_text
+
+    return LinesSink(spec, csv_rows, header=csv_text([CSV_COLUMNS]))
+
+
+def _make_yolo(spec: Spec) -> Sink:
+    from edgeseg.sinks.yolo import YoloSink
+
+    return YoloSink(spec)
+
+
+def _make_coco(spec: Spec) -> Sink:
+    from edgeseg.sinks.coco import CocoSink
+
+    return CocoSink(spec)
+
+
+def _make_pictures(spec: Spec) -> Sink:
+    from edgeseg.sinks.pictures import PicturesSink
+
+    return PicturesSink(spec)
+
+
+def _make_null(spec: Spec) -> Sink:
+    from edgeseg.sinks.null import NullSink
+
+    return NullSink(spec)
+
+
+_MAKERS: Mapping[str, Callable[[Spec], Sink]] = {
+    "window": _make_window,
+    "video": _make_video,
+    "jsonl": _make_jsonl,
+    "csv": _make_csv,
+    "yolo": _make_yolo,
+    "coco": _make_coco,
+    "pictures": _make_pictures,
+    "null": _make_null,
+}

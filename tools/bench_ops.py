@@ -1,0 +1,209 @@
+"""Compare the native ops with what people write by hand: OpenCV's chain, NumPy and NMSBoxes.
+
+Both sides run alternately on one thread and on the same arrays; medians go to
+standard output as JSON, with the ratio and the bytes each op must move.
+
+    python tools/bench_ops.py --seconds 2 > ops.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import _native
+from edgeseg.backends.cpu import native_spec
+from edgeseg.types import HeadSpec, Letterbox
+
+Heads = list[NDArray[np.float32]]
+YOLOV3_ANCHORS = (
+    ((116.0, 90.0), (156.0, 198.0), (373.0, 326.0)),
+    ((30.0, 61.0), (62.0, 45.0), (59.0, 119.0)),
+    ((10.0, 13.0), (16.0, 30.0), (33.0, 23.0)),
+)
+CONF, IOU = 0.25, 0.45
+
+
+def alternate(sides: dict[str, Callable[[], Any]], seconds: float) -> dict[str, float]:
+    """Run the sides in turn for `seconds`; give each one's median in milliseconds."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for call in sides.values():
+        call()
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
+        for name, call in sides.items():
+            begin = time.perf_counter()
+            call()
+            times[name].append(1e3 * (time.perf_counter() - begin))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def report(op: str, case: str, medians: dict[str, float], moved: int) -> dict[str, Any]:
+    """Give one row: medians, how many times as fast the first side is, bytes it must move."""
+    first, *others = medians
+    return {
+        "op": op,
+        "case": case,
+        "median_ms": {name: round(value, 4) for name, value in medians.items()},
+        "times_as_fast": {name: round(medians[name] / medians[first], 2) for name in others},
+        "bytes_moved": moved,
+        "gb_per_s": round(moved / medians[first] / 1e6, 2),
+    }
+
+
+def opencv_chain(image: NDArray[np.uint8], fit: Letterbox) -> NDArray[np.float32]:
+    """Letterbox with OpenCV: resize, copyMakeBorder, blobFromImage."""
+    (x, y, w, h), (net_w, net_h) = fit.region_net, fit.net_px
+    resized = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
+    border = (y, net_h - h - y, x, net_w - w - x)
+    framed = cv2.copyMakeBorder(resized, *border, cv2.BORDER_CONSTANT, value=(127.5,) * 3)
+    return np.asarray(cv2.dnn.blobFromImage(framed, 1 / 255, swapRB=True), np.float32)
+
+
+def bench_letterbox(source_px: tuple[int, int], side: int, seconds: float) -> dict[str, Any]:
+    """Time one frame size."""
+    width, height = source_px
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    image = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2), np.uint8)
+    fit = Letterbox.fit(source_px, (side, side))
+    out = np.empty((3, side, side), np.float32)
+
+    def native(fill: bool = True, simd: str = "auto") -> None:
+        _native.letterbox(image, out, fit.region_net, fill=fill, simd=simd)
+
+    sides: dict[str, Callable[[], Any]] = {
+        "native": native,
+        "native, padding kept": partial(native, fill=False),
+        "opencv": partial(opencv_chain, image, fit),
+    }
+    for level in _native.simd_levels():
+        sides[f"native, {level}"] = partial(native, simd=level)
+    native()
+    difference = float(np.abs(opencv_chain(image, fit)[0] - out).max())
+    if difference > 1.01 / 255:
+        raise AssertionError(f"the two letterboxes differ by {difference}")
+    rows = min(height, 2 * fit.region_net[3])
+    moved = out.nbytes + rows * 3 * width
+    return report("letterbox", f"{width}x{height} to {side}", alternate(sides, seconds), moved)
+
+
+def yolov3_heads(side: int, classes: int, objects: int) -> tuple[Heads, list[HeadSpec]]:
+    """Make raw heads in which `objects` places light up, each in a few neighbouring cells."""
+    rng = np.random.default_rng(0)
+    specs = [HeadSpec("yolo", anchors, classes) for anchors in YOLOV3_ANCHORS]
+    heads = []
+    for stride in (32, 16, 8):
+        cells = side // stride
+        head = rng.normal(-6, 2, (3, 5 + classes, cells, cells)).astype(np.float32)
+        head[:, :4] = rng.normal(0, 0.5, head[:, :4].shape)
+        head[:, 4] = rng.normal(-9, 1.5, head[:, 4].shape)
+        for _ in range(objects):
+            row, column = rng.integers(0, cells - 1, 2)
+            head[rng.integers(3), 4, row : row + 2, column : column + 2] = rng.uniform(1, 6)
+            head[:, 5 + rng.integers(classes), row : row + 2, column : column + 2] = 4
+        heads.append(head.reshape(1, -1, cells, cells))
+    return heads, specs
+
+
+def numpy_decode(heads: Heads, specs: list[HeadSpec], side: int) -> tuple[Any, Any]:
+    """Decode with vectorised NumPy, as usually written: boxes [K, 4], scores [K, classes]."""
+    boxes, scores = [], []
+    for head, spec in zip(heads, specs, strict=True):
+        cells = head.shape[2]
+        maps = head.reshape(3, 5 + spec.classes, cells * cells).transpose(0, 2, 1)
+        grid = np.stack(np.meshgrid(np.arange(cells), np.arange(cells)), -1).reshape(-1, 2)
+        activated = 1 / (1 + np.exp(-maps[..., [0, 1, *range(4, 5 + spec.classes)]]))
+        centre = (activated[..., :2] + grid) * (side / cells)
+        size = np.exp(maps[..., 2:4]) * np.array(spec.anchors_net, np.float32)[:, None]
+        boxes.append(np.concatenate([centre - size / 2, size], -1).reshape(-1, 4))
+        scores.append((activated[..., 2:3] * activated[..., 3:]).reshape(-1, spec.classes))
+    return np.concatenate(boxes), np.concatenate(scores)
+
+
+def nms_boxes(boxes: Any, scores: Any) -> Any:
+    """Call OpenCV's NMS; its stubs know lists only, it takes arrays."""
+    return cv2.dnn.NMSBoxes(boxes, scores, CONF, IOU)
+
+
+def numpy_and_nmsboxes(heads: Heads, specs: list[HeadSpec], side: int) -> int:
+    """Decode with NumPy, then cv2.dnn.NMSBoxes class by class; give the number of boxes kept."""
+    boxes, scores = numpy_decode(heads, specs, side)
+    kept = 0
+    for class_id in np.flatnonzero((scores > CONF).any(axis=0)):
+        above = np.flatnonzero(scores[:, class_id] > CONF)
+        kept += len(nms_boxes(boxes[above], scores[above, class_id]))
+    return kept
+
+
+def bench_detect(side: int, classes: int, objects: int, seconds: float) -> dict[str, Any]:
+    """Time decode and NMS together."""
+    heads, specs = yolov3_heads(side, classes, objects)
+    native_specs = [native_spec(spec) for spec in specs]
+
+    def native() -> int:
+        found = _native.decode(heads, native_specs, (side, side), CONF)
+        return len(_native.nms(*found, IOU, max_detections=100_000))
+
+    def by_hand() -> int:
+        return numpy_and_nmsboxes(heads, specs, side)
+
+    if native() != by_hand():
+        raise AssertionError(f"native keeps {native()} boxes, NumPy and NMSBoxes {by_hand()}")
+    medians = alternate({"native": native, "numpy": by_hand}, seconds)
+    moved = sum(3 * head.shape[2] * head.shape[3] * 4 for head in heads)
+    case = f"{side}, {classes} classes, {3 * objects} objects, {native()} kept"
+    return report("decode + nms", case, medians, moved)
+
+
+def bench_nms(count: int, seconds: float) -> dict[str, Any]:
+    """Time NMS alone, on many overlapping candidates of one class."""
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(0, 500, (count, 2))
+    boxes = np.hstack([corner, corner + rng.uniform(10, 100, (count, 2))]).astype(np.float32)
+    scores = rng.permutation(np.linspace(0.3, 0.99, count)).astype(np.float32)
+    class_ids = np.zeros(count, np.int32)
+    with_sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+    sides: dict[str, Callable[[], Any]] = {
+        "native": lambda: _native.nms(boxes, scores, class_ids, IOU, max_detections=count),
+        "opencv": partial(nms_boxes, with_sizes, scores),
+    }
+    return report("nms", f"{count} boxes, one class", alternate(sides, seconds), 24 * count)
+
+
+def main() -> int:
+    """Run all cases and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each case (default 2)")
+    seconds = parser.parse_args().seconds
+    cv2.setNumThreads(1)
+    results = [
+        bench_letterbox((1920, 1080), 416, seconds),
+        bench_letterbox((768, 576), 416, seconds),
+        bench_letterbox((1920, 1080), 608, seconds),
+        bench_letterbox((320, 240), 416, seconds),
+        bench_detect(608, 80, 10, seconds),
+        bench_detect(608, 80, 200, seconds),
+        bench_detect(416, 80, 10, seconds),
+        bench_nms(1000, seconds),
+        bench_nms(5000, seconds),
+    ]
+    versions = {"opencv": cv2.__version__, "numpy": np.__version__}
+    machine = {"machine": platform.machine(), "simd": _native.simd_levels(), **versions}
+    json.dump({"machine": machine, "results": results}, sys.stdout, indent=2)
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
