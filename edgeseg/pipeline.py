@@ -2,16 +2,21 @@
 
     capture thread    source.read                            Frame
                          | channel: every frame, or the newest
-    perceive thread   backend.preprocess                     Batch
+    perceive lanes    backend.preprocess                     Batch
                       engine.infer                           Heads
                       backend.detect                         Detections
-                         | channel
+                         | channel, in the order of the frames
     caller's thread   overlay.draw                           picture
                       sink.write, for each sink
 
 Every other module is one station of this way. A file gives every frame, in
 order; of a live source the newest frame wins and the others are counted. The
 results do not depend on how the threads take turns.
+
+A lane is a thread that takes whole frames through the network. A live source
+has one, and the engine uses all cores for its frame: that is the shortest way.
+A file on the CPU has as many as cores, and the engine one core for each frame:
+no core then waits for another, so more frames get through.
 """
 
 from __future__ import annotations
@@ -20,14 +25,16 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-from edgeseg.backends.base import Backend
 from edgeseg.channel import Channel, Closed
-from edgeseg.engines.base import Engine
 from edgeseg.sources.base import Source
 from edgeseg.timing import Stopwatch
-from edgeseg.types import Frame, Result
+from edgeseg.types import Batch, Detections, Frame, Heads, Letterbox, Result
 
 QUEUE_LENGTH = 2
 TICK_S = 0.2
@@ -38,29 +45,52 @@ JOIN_S = 10.0
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Lane:
+    """The network's stations, for one thread."""
+
+    preprocess: Callable[[Frame], Batch]
+    infer: Callable[[Batch], Heads]
+    detect: Callable[[Heads, Letterbox], Detections]
+    class_names: tuple[str, ...]
+
+    def perceive(self, frame: Frame) -> Result:
+        """Take one frame through the network."""
+        batch = self.preprocess(frame)
+        heads = self.infer(batch)
+        detections = self.detect(heads, batch.letterboxes[0])
+        return Result(frame, detections, self.class_names)
+
+    def timed(self, stopwatch: Stopwatch) -> Lane:
+        """Give the same lane with its stations timed."""
+        return Lane(
+            stopwatch.timed("preprocess", self.preprocess),
+            stopwatch.timed("engine", self.infer),
+            stopwatch.timed("detect", self.detect),
+            self.class_names,
+        )
+
+
 class Pipeline:
     """One source, one network, a stream of results."""
 
     def __init__(
         self,
         source: Source,
-        backend: Backend,
-        engine: Engine,
+        lanes: Sequence[Lane],
         *,
-        class_names: tuple[str, ...],
         max_frames: int | None = None,
     ) -> None:
         live = source.info.live
         self.stopwatch = Stopwatch()
         self._source = source
-        self._class_names = class_names
         self._max_frames = max_frames
         self._read = self.stopwatch.timed("capture", source.read)
-        self._preprocess = self.stopwatch.timed("preprocess", backend.preprocess)
-        self._infer = self.stopwatch.timed("engine", engine.infer)
-        self._detect = self.stopwatch.timed("detect", backend.detect)
+        self._lanes = [lane.timed(self.stopwatch) for lane in lanes]
+        self._lanes_open = len(lanes)
+        self._turn = threading.Lock()
         self._frames: Channel[Frame] = Channel(1 if live else QUEUE_LENGTH, newest_wins=live)
-        self._results: Channel[Result] = Channel(QUEUE_LENGTH)
+        self._results: Channel[Future[Result]] = Channel(QUEUE_LENGTH + len(lanes))
         self._stopping = False
         self.delivered = 0
         """Results given so far."""
@@ -72,18 +102,17 @@ class Pipeline:
         """
         threads = [
             threading.Thread(target=self._capture, name="edgeseg-capture", daemon=True),
-            threading.Thread(target=self._perceive, name="edgeseg-perceive", daemon=True),
+            *(
+                threading.Thread(
+                    target=self._perceive, args=(lane,), name=f"edgeseg-lane-{number}", daemon=True
+                )
+                for number, lane in enumerate(self._lanes)
+            ),
         ]
         for thread in threads:
             thread.start()
         try:
-            while not self._stopping:
-                try:
-                    result = self._results.get(TICK_S)
-                except TimeoutError:
-                    continue
-                except Closed:
-                    return
+            while (result := self._next_result()) is not None:
                 yield result
                 self.delivered += 1
                 if self.delivered == self._max_frames:
@@ -101,13 +130,6 @@ class Pipeline:
         lost["newer frame arrived"] += self._frames.dropped
         return {reason: count for reason, count in lost.items() if count}
 
-    def perceive(self, frame: Frame) -> Result:
-        """Take one frame through the network."""
-        batch = self._preprocess(frame)
-        heads = self._infer(batch)
-        detections = self._detect(heads, batch.letterboxes[0])
-        return Result(frame, detections, self._class_names, self._stages_ms())
-
     def _capture(self) -> None:
         """Thread body: frames from the source into the first channel."""
         with _closing(self._frames):
@@ -116,20 +138,50 @@ class Pipeline:
                 if frame is None or not self._frames.put(frame):
                     return
 
-    def _perceive(self) -> None:
+    def _perceive(self, lane: Lane) -> None:
         """Thread body: frames from the first channel, results into the second."""
-        with _closing(self._results):
+        with self._lane_open():
             while not self._stopping:
-                try:
+                promise = Future[Result]()
+                with self._turn:  # a result's place in the channel is that of its frame
                     frame = self._frames.get()
-                except Closed:
+                    if not self._results.put(promise):
+                        return
+                try:
+                    result = lane.perceive(frame)
+                except Exception as error:  # noqa: BLE001 - it travels to the caller
+                    promise.set_exception(error)
                     return
-                if not self._results.put(self.perceive(frame)):
-                    return
+                promise.set_result(replace(result, stages_ms=self.stopwatch.last_ms()))
 
-    def _stages_ms(self) -> dict[str, float]:
-        stations = ("preprocess", "engine", "detect")
-        return {name: self.stopwatch.last_ms(name) for name in stations}
+    @contextmanager
+    def _lane_open(self) -> Iterator[None]:
+        """Count a lane's thread; the last one to end closes the results."""
+        error: BaseException | None = None
+        try:
+            yield
+        except Closed:
+            pass
+        except Exception as raised:  # noqa: BLE001 - the source's, through the channel
+            error = raised
+        finally:
+            with self._turn:
+                self._lanes_open -= 1
+                if self._lanes_open == 0:
+                    self._results.close(error)
+
+    def _next_result(self) -> Result | None:
+        """Wait for the next result; None at the end and after `stop`."""
+        promise: Future[Result] | None = None
+        while not self._stopping:
+            try:
+                promise = promise or self._results.get(TICK_S)
+                return promise.result(TICK_S)
+            except Closed:
+                return None
+            except (TimeoutError, FutureTimeoutError):
+                continue
+        return None
 
     def _shut_down(self, threads: list[threading.Thread]) -> None:
         self._stopping = True
@@ -143,15 +195,13 @@ class Pipeline:
                 log.warning("thread %s does not end; it is left behind", thread.name)
 
 
-class _closing:  # noqa: N801 - reads like contextlib.closing
+@contextmanager
+def _closing(channel: Channel[Frame]) -> Iterator[None]:
     """Close a channel at the end of a thread's body, with the error if there was one."""
-
-    def __init__(self, channel: Channel[Frame] | Channel[Result]) -> None:
-        self._channel = channel
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        self._channel.close(error)
-        return True  # the error travels through the channel to the caller
+    error: BaseException | None = None
+    try:
+        yield
+    except Exception as raised:  # noqa: BLE001 - it travels through the channel to the caller
+        error = raised
+    finally:
+        channel.close(error)

@@ -15,12 +15,12 @@ from edgeseg.errors import EdgesegError
 from edgeseg.overlay import Overlay, Status
 from edgeseg.pipeline import Pipeline
 from edgeseg.progress import Progress, open_progress
-from edgeseg.segmenter import Segmenter, source_options
+from edgeseg.segmenter import Segmenter, load_model, load_source
 from edgeseg.settings import Settings
 from edgeseg.sinks import default_sinks, make_sinks
 from edgeseg.sinks.base import RunInfo, Sink, StopRequested
-from edgeseg.sources import open_source
 from edgeseg.timing import RateMeter
+from edgeseg.types import Model
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +57,12 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
     final names. Raises EdgesegError, also after closing all sinks.
     """
     sinks = make_sinks([*settings.sink, *(["window:"] if settings.show else [])])
-    with Segmenter.from_settings(settings) as segmenter:
-        source = open_source(settings.uri, source_options(settings))
+    model = load_model(settings)
+    source = load_source(settings)
+    with Segmenter.from_settings(settings, model, throughput=not source.info.live) as segmenter:
         if not sinks:
             sinks = default_sinks(source.info, settings.output, headless=settings.headless)
-        info = RunInfo(source.info, segmenter.model.class_names, segmenter.model.name)
+        info = RunInfo(source.info, model.class_names, model.name)
         pipeline = segmenter.pipeline(source, max_frames=settings.max_frames)
         delivery = Delivery(pipeline, sinks, Overlay(info.class_names))
         total = _expected_frames(source.info.frame_count, settings.max_frames)
@@ -70,9 +71,9 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
         return Summary(
             source=source.info.name,
             live=source.info.live,
-            model=_describe_model(segmenter),
+            model=_describe(model),
             engine=segmenter.engine.description,
-            backend=segmenter.backend.name,
+            backend=segmenter.backends[0].name,
             frames=pipeline.delivered,
             seconds=delivery.seconds,
             fps=pipeline.delivered / delivery.seconds if delivery.seconds else 0.0,
@@ -163,6 +164,5 @@ def _expected_frames(in_source: int | None, at_most: int | None) -> int | None:
     return min(known) if known else None
 
 
-def _describe_model(segmenter: Segmenter) -> str:
-    width, height = segmenter.model.input_px
-    return f"{segmenter.model.name} {width}x{height}"
+def _describe(model: Model) -> str:
+    return f"{model.name} {model.input_px[0]}x{model.input_px[1]}"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.pipeline import Pipeline
+from edgeseg.pipeline import Lane, Pipeline
 from edgeseg.settings import DEFAULT_MODEL, Settings, settings_from
 from edgeseg.sources.base import Source
-from edgeseg.types import Frame, Result
+from edgeseg.types import Frame, Model, Result
 
 
 class Segmenter:
@@ -30,43 +30,47 @@ class Segmenter:
     """
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, **options: Any) -> None:
-        self._load(settings_from(model=str(model), **options))
+        settings = settings_from(model=str(model), **options)
+        self._load(settings, load_model(settings), throughput=False)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Segmenter:
-        """Load what `settings` name."""
+    def from_settings(
+        cls, settings: Settings, model: Model, *, throughput: bool = False
+    ) -> Segmenter:
+        """Load `model` as `settings` say; `throughput`: see `open_engine`."""
         segmenter = cls.__new__(cls)
-        segmenter._load(settings)
+        segmenter._load(settings, model, throughput=throughput)
         return segmenter
 
-    def _load(self, settings: Settings) -> None:
+    def _load(self, settings: Settings, model: Model, *, throughput: bool) -> None:
         from edgeseg.backends import open_backend
         from edgeseg.engines import open_engine
-        from edgeseg.models import open_model
 
-        self.model = open_model(
-            settings.model,
-            weights=settings.weights,
-            names=settings.names,
-            size=settings.input_px,
-        )
-        self.backend = open_backend(
-            settings.backend,
-            self.model,
-            conf=settings.conf,
-            iou=settings.iou,
-            labels=settings.labels,
-            nms=settings.nms,
-            agnostic=settings.agnostic,
-            class_ids=settings.class_ids(self.model.class_names),
-        )
+        options: dict[str, Any] = {
+            "conf": settings.conf,
+            "iou": settings.iou,
+            "labels": settings.labels,
+            "nms": settings.nms,
+            "agnostic": settings.agnostic,
+            "class_ids": settings.class_ids(model.class_names),
+        }
+        first = open_backend(settings.backend, model, **options)
+        self.model = model
         self.engine = open_engine(
             settings.engine,
-            self.model,
-            backend=self.backend.name,
+            model,
+            backend=first.name,
             precision=settings.precision,
             threads=settings.threads,
+            throughput=throughput,
         )
+        # A backend reuses its memory from frame to frame, so each lane has its own.
+        more = (open_backend(first.name, model, **options) for _ in range(1, self.engine.lanes))
+        self.backends = [first, *more]
+        self._lanes = [
+            Lane(backend.preprocess, self.engine.infer, backend.detect, model.class_names)
+            for backend in self.backends
+        ]
         self._one_at_a_time = threading.Lock()
 
     def predict(self, image: NDArray[np.uint8] | str | Path) -> Result:
@@ -77,25 +81,17 @@ class Segmenter:
         """
         frame = Frame(image) if isinstance(image, np.ndarray) else _read_picture(Path(image))
         with self._one_at_a_time:
-            batch = self.backend.preprocess(frame)
-            heads = self.engine.infer(batch)
-            detections = self.backend.detect(heads, batch.letterboxes[0])
-        return Result(frame, detections, self.model.class_names)
+            return self._lanes[0].perceive(frame)
 
     def pipeline(self, source: Source, *, max_frames: int | None = None) -> Pipeline:
         """Join an open source and this network; one pipeline at a time."""
-        return Pipeline(
-            source,
-            self.backend,
-            self.engine,
-            class_names=self.model.class_names,
-            max_frames=max_frames,
-        )
+        return Pipeline(source, self._lanes, max_frames=max_frames)
 
     def close(self) -> None:
         """Release the network."""
         self.engine.close()
-        self.backend.close()
+        for backend in self.backends:
+            backend.close()
 
     def __enter__(self) -> Segmenter:
         return self
@@ -119,24 +115,32 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
             print(result.frame.index, len(result.detections))
     """
     settings = settings_from(source=str(source), **options)
-    from edgeseg.sources import open_source
-
-    with Segmenter.from_settings(settings) as segmenter:
-        opened = open_source(settings.uri, source_options(settings))
-        pipeline = segmenter.pipeline(opened, max_frames=settings.max_frames)
-        yield from pipeline.results()
+    model = load_model(settings)
+    opened = load_source(settings)
+    with Segmenter.from_settings(settings, model, throughput=not opened.info.live) as segmenter:
+        yield from segmenter.pipeline(opened, max_frames=settings.max_frames).results()
 
 
-def source_options(settings: Settings) -> Any:
-    """Give the part of the settings that sources understand."""
-    from edgeseg.sources import SourceOptions
+def load_model(settings: Settings) -> Model:
+    """Give the model the settings name; pulls and converts it when needed."""
+    from edgeseg.models import open_model
 
-    return SourceOptions(
+    return open_model(
+        settings.model, weights=settings.weights, names=settings.names, size=settings.input_px
+    )
+
+
+def load_source(settings: Settings) -> Source:
+    """Open the source the settings name."""
+    from edgeseg.sources import SourceOptions, open_source
+
+    options = SourceOptions(
         size_px=settings.camera_px,
         fps=settings.camera_fps,
         pixel_format=settings.pixel_format,
         reconnect_s=settings.reconnect_s,
     )
+    return open_source(settings.uri, options)
 
 
 def _read_picture(path: Path) -> Frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,14 +18,16 @@ WINDOW = 20_000
 
 
 class Stopwatch:
-    """Wall times by station name; one thread writes to a station."""
+    """Wall times by station name, from any thread."""
 
     def __init__(self) -> None:
+        self._newest = threading.local()
         self._samples_ms: dict[str, deque[float]] = {}
 
     def add(self, station: str, milliseconds: float) -> None:
         """Note one pass through a station."""
         self._samples_ms.setdefault(station, deque(maxlen=WINDOW)).append(milliseconds)
+        self._newest.__dict__[station] = milliseconds
 
     def timed(self, station: str, function: Callable[P, R]) -> Callable[P, R]:
         """Wrap a station's function so that each call is noted."""
@@ -47,9 +50,9 @@ class Stopwatch:
         finally:
             self.add(station, (time.perf_counter() - start) * 1e3)
 
-    def last_ms(self, station: str) -> float:
-        """Give the newest time of a station."""
-        return self._samples_ms[station][-1]
+    def last_ms(self) -> dict[str, float]:
+        """Give the newest time of each station that the calling thread passed."""
+        return dict(self._newest.__dict__)
 
     def medians_ms(self) -> dict[str, float]:
         """Give each station's median, in the order they were first passed."""

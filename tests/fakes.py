@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -81,19 +82,22 @@ class FakeEngine:
 
     name = "fake"
     description = "fake engine"
+    lanes = 4
 
-    def __init__(self, *, delay_s: float = 0.0, fail_at: int | None = None) -> None:
+    def __init__(
+        self, *, delay_s: float = 0.0, jitter_s: float = 0.0, fail_at: int | None = None
+    ) -> None:
         self._delay_s = delay_s
+        self._jitter = random.Random(1)
+        self._jitter_s = jitter_s
         self._fail_at = fail_at
-        self._count = 0
 
     def infer(self, batch: Batch) -> Heads:
-        if self._count == self._fail_at:
+        if batch.tensor.flat[0] == self._fail_at:
             from edgeseg.errors import EngineError
 
             raise EngineError("the fake engine fails here")
-        self._count += 1
-        time.sleep(self._delay_s)
+        time.sleep(self._delay_s + self._jitter.uniform(0, self._jitter_s))
         return [batch.tensor[:, :1]]
 
     def close(self) -> None:

@@ -38,7 +38,8 @@ class Handler(BaseHTTPRequestHandler):
         """Serve `files[path]`, with ranges."""
         body = self.server.files.get(self.path)
         if body is None:
-            return self.status(404)
+            self.status(404)
+            return
         start = self.start()
         self.send_response(206 if start else 200)
         if start:

@@ -7,20 +7,28 @@ import pytest
 from fakes import FakeBackend, FakeEngine, FakeSource
 
 from edgeseg.errors import EngineError, SourceLostError
-from edgeseg.pipeline import Pipeline
+from edgeseg.pipeline import Lane, Pipeline
 
 
-def make(source: FakeSource, engine: FakeEngine | None = None, **options: int) -> Pipeline:
-    names = ("a", "b", "c")
-    return Pipeline(source, FakeBackend(), engine or FakeEngine(), class_names=names, **options)
+def make(
+    source: FakeSource,
+    engine: FakeEngine | None = None,
+    lanes: int = 1,
+    max_frames: int | None = None,
+) -> Pipeline:
+    engine = engine or FakeEngine()
+    backends = [FakeBackend() for _ in range(lanes)]
+    stations = [Lane(b.preprocess, engine.infer, b.detect, ("a", "b", "c")) for b in backends]
+    return Pipeline(source, stations, max_frames=max_frames)
 
 
 def threads_of_ours() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("edgeseg-")]
 
 
-def test_a_file_gives_every_frame_in_order() -> None:
-    results = list(make(FakeSource(200)).results())
+@pytest.mark.parametrize("lanes", [1, 2, 4])
+def test_a_file_gives_every_frame_in_order(lanes: int) -> None:
+    results = list(make(FakeSource(200), FakeEngine(jitter_s=0.002), lanes=lanes).results())
     assert [r.frame.index for r in results] == list(range(200))
     assert [int(r.detections.class_ids[0]) for r in results] == list(range(200))
 
@@ -50,21 +58,23 @@ def test_max_frames_ends_the_run() -> None:
     assert threads_of_ours() == []
 
 
-def test_an_engine_error_arrives_after_the_results_before_it() -> None:
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_an_engine_error_arrives_after_the_results_before_it(lanes: int) -> None:
     source = FakeSource(None)
     got = []
     with pytest.raises(EngineError, match="fails here"):
-        for result in make(source, FakeEngine(fail_at=3)).results():
+        for result in make(source, FakeEngine(fail_at=3), lanes=lanes).results():
             got.append(result.frame.index)  # noqa: PERF401 - the loop raises
     assert got == [0, 1, 2]
     assert source.closed.is_set()
     assert threads_of_ours() == []
 
 
-def test_a_source_error_arrives_after_the_results_before_it() -> None:
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_a_source_error_arrives_after_the_results_before_it(lanes: int) -> None:
     got = []
     with pytest.raises(SourceLostError, match="gone"):
-        for result in make(FakeSource(4, error=SourceLostError("gone"))).results():
+        for result in make(FakeSource(4, error=SourceLostError("gone")), lanes=lanes).results():
             got.append(result.frame.index)  # noqa: PERF401
     assert got == [0, 1, 2, 3]
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "core/geometry.h"
 #include "core/hd.h"
@@ -13,6 +14,16 @@ namespace edgeseg::core {
 EDGESEG_HD inline bool before(float score_a, std::int64_t index_a, float score_b,
                               std::int64_t index_b) {
     return score_a > score_b || (score_a == score_b && index_a < index_b);
+}
+
+// The strict order as one number, lower first, for a score that is not NaN.
+EDGESEG_HD inline std::uint64_t rank_key(float score, std::uint32_t index) {
+    const float plus_zero = score + 0.0f;  // -0 and 0 are a tie
+    std::uint32_t bits;
+    std::memcpy(&bits, &plus_zero, sizeof bits);
+    // IEEE numbers above 0 rise with their bits, those below fall.
+    const std::uint32_t rising = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+    return (static_cast<std::uint64_t>(~rising) << 32) | index;
 }
 
 // Intersection over union, with the areas known; 0 when nothing is shared.

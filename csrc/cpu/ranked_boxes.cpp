@@ -13,11 +13,24 @@ core::Box box_at(const ScoredBoxes& boxes, std::int64_t i) {
     return {edges[0], edges[stride], edges[2 * stride], edges[3 * stride]};
 }
 
-// Number the class ids that occur from 0 on.
+// Class ids so close together number their buckets themselves.
+constexpr std::int64_t kMaxSpread = 4096;
+
+// Number the class ids that occur from 0 on; give how many numbers there are.
 int number_classes(const ScoredBoxes& boxes, std::vector<RankedBox>& ranked) {
+    if (ranked.empty()) return 0;
     std::vector<std::int32_t> ids;
     ids.reserve(ranked.size());
     for (const RankedBox& box : ranked) ids.push_back(boxes.class_ids[box.index]);
+    const auto [lowest, highest] = std::minmax_element(ids.begin(), ids.end());
+    const std::int64_t first = *lowest;
+    const std::int64_t spread = *highest - first;
+    if (spread < kMaxSpread) {
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            ranked[i].bucket = static_cast<int>(ids[i] - first);
+        }
+        return static_cast<int>(spread) + 1;
+    }
     std::sort(ids.begin(), ids.end());
     ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
     for (RankedBox& box : ranked) {
@@ -30,23 +43,19 @@ int number_classes(const ScoredBoxes& boxes, std::vector<RankedBox>& ranked) {
 }  // namespace
 
 RankedBoxes rank(const ScoredBoxes& boxes, bool agnostic) {
-    struct Key {
-        float score;
-        std::int64_t index;
-    };
-    std::vector<Key> keys;
+    std::vector<std::uint64_t> keys;
     keys.reserve(static_cast<std::size_t>(boxes.count));
     for (std::int64_t i = 0; i < boxes.count; ++i) {
         const float score = boxes.scores[i];
-        if (!core::is_nan(score) && core::is_finite(box_at(boxes, i))) keys.push_back({score, i});
+        if (core::is_nan(score) || !core::is_finite(box_at(boxes, i))) continue;
+        keys.push_back(core::rank_key(score, static_cast<std::uint32_t>(i)));
     }
-    std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
-        return core::before(a.score, a.index, b.score, b.index);
-    });
+    std::sort(keys.begin(), keys.end());
     RankedBoxes ranked;
     ranked.boxes.reserve(keys.size());
-    for (const Key& key : keys) {
-        ranked.boxes.push_back({box_at(boxes, key.index), key.score, key.index, 0});
+    for (const std::uint64_t key : keys) {
+        const std::int64_t i = static_cast<std::uint32_t>(key);
+        ranked.boxes.push_back({box_at(boxes, i), boxes.scores[i], i, 0});
     }
     ranked.buckets = agnostic ? 1 : number_classes(boxes, ranked.boxes);
     return ranked;

@@ -10,9 +10,18 @@ __all__ = ["Engine", "open_engine"]
 
 
 def open_engine(
-    name: str, model: Model, *, backend: str, precision: str = "auto", threads: int = 0
+    name: str,
+    model: Model,
+    *,
+    backend: str,
+    precision: str = "auto",
+    threads: int = 0,
+    throughput: bool = False,
 ) -> Engine:
     """Open the engine `name` (auto, onnxruntime, tensorrt) for `model`.
+
+    With `throughput` it may take several frames at once, each a little slower,
+    where that brings more frames through; without, one frame, as fast as can be.
 
     `backend` is the opened backend's name: engine and backend must agree on
     the device. Raises EngineError, MissingDependencyError.
@@ -34,4 +43,4 @@ def open_engine(
         )
     from edgeseg.engines.onnxruntime import OnnxRuntimeEngine
 
-    return OnnxRuntimeEngine(model, threads=threads)
+    return OnnxRuntimeEngine(model, threads=threads, throughput=throughput)

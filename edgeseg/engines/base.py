@@ -8,12 +8,15 @@ from edgeseg.types import Batch, Heads
 
 
 class Engine(Protocol):
-    """Runs one network, in one thread."""
+    """Runs one network."""
 
     name: str
     """`onnxruntime` or `tensorrt`."""
     description: str
     """For the summary: version, provider, precision, threads."""
+
+    lanes: int
+    """How many threads may be in `infer` at once."""
 
     def infer(self, batch: Batch) -> Heads:
         """Run the network. Raises EngineError."""

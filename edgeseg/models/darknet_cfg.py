@@ -20,6 +20,7 @@ MAX_LAYERS = 4096
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
+_SECTION = re.compile(r"\[[^][]{1,64}\]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ALIASES = {
     "network": "net",
@@ -226,7 +227,7 @@ def _sections(text: str, file: str) -> list[Section]:
         if line.startswith("["):
             _fill(sections, entries)
             entries = []
-            if not line.endswith("]") or len(line) < 3:
+            if not _SECTION.fullmatch(line):
                 raise DarknetError(f"broken section name {_short(line)}", file=file, line=number)
             sections.append(Section(line[1:-1].strip(), number, file))
             continue

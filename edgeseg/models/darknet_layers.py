@@ -27,14 +27,17 @@ from edgeseg.models.darknet_options import (
 )
 from edgeseg.models.darknet_site import Site
 
+_REFUSED = (
+    "antialiasing", "binary", "coordconv", "deform", "dontload", "dontloadscales", "flipped",
+    "numload", "reverse", "rotate", "share_index", "stretch", "stretch_sway", "sway", "xnor",
+)  # fmt: skip
+"""Options of `[convolutional]` that change the kernels or where they come from."""
+
 
 def plan_convolution(site: Site) -> Plan:
     """`[convolutional]`; `pad=1` means half the kernel and beats `padding`."""
     section, before = site.section, site.before
-    site.refuse(
-        "antialiasing", "binary", "xnor", "flipped", "share_index", "dontload",
-        "dontloadscales", "numload", "deform", "rotate", "stretch", "sway", "stretch_sway",
-    )  # fmt: skip
+    site.refuse(*_REFUSED)
     filters = section.integer("filters", 1, low=1, high=MAX_CHANNELS)
     size = section.integer("size", 1, low=1, high=MAX_SIDE)
     groups = section.integer("groups", 1, low=1, high=MAX_CHANNELS)
@@ -75,7 +78,7 @@ def plan_convolution(site: Site) -> Plan:
 def plan_pool(site: Site) -> Plan:
     """`[maxpool]` and `[local_avgpool]`: padding is a total, its smaller half comes first."""
     section, before = site.section, site.before
-    site.refuse("maxpool_depth", "antialiasing")
+    site.refuse("maxpool_depth", "maxpool_zero_nonmax", "antialiasing")
     strides = site.strides()
     size = section.integer("size", strides[1], low=1, high=MAX_SIDE)
     padding = section.integer("padding", size - 1, low=0, high=MAX_SIDE)

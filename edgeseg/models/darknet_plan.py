@@ -122,7 +122,7 @@ def plan_network(cfg: Cfg, input_px: Size | None = None) -> Network:
         raise
     heads = _heads(cfg, plans)
     used = _used(plans, heads)
-    stride = _stride(scale for index, scale in enumerate(scales) if index in used)
+    stride = _stride(scales)
     _check_size(cfg, image, stride, None)
     return Network(cfg, (image.width, image.height), _layers(cfg, image, plans, used), stride)
 
@@ -246,10 +246,15 @@ def _whole_stride(cfg: Cfg, image: Shape, known: Size) -> Size:
     larger = (-(-image.width // known[0]) * known[0], -(-image.height // known[1]) * known[1])
     if larger == (image.width, image.height) or max(larger) > MAX_SIDE:
         return known
+    larger_image = Shape(3, larger[1], larger[0])
+    scales: list[tuple[Fraction, Fraction]] = []
     try:
-        return plan_network(cfg, larger).stride_px
+        _plan_layers(cfg, larger_image, [], scales)
+    except ShapeError:
+        return _whole_stride(cfg, larger_image, _stride(scales))
     except DarknetError:
         return known
+    return _stride(scales)
 
 
 def _check_size(cfg: Cfg, image: Shape, stride: Size, cause: ShapeError | None) -> None:

@@ -7,7 +7,6 @@ next time. Only when size and SHA-256 are right does it become NAME.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import shutil
@@ -20,7 +19,7 @@ from typing import IO
 
 from edgeseg.errors import DownloadError
 from edgeseg.files import part_path, sha256_of
-from edgeseg.models.pinned import PinnedFile
+from edgeseg.models.pinned import PinnedFile, disk_errors
 from edgeseg.models.progress import shown_progress
 from edgeseg.models.web import Interrupted, Refused, Web, network_errors, shown_url
 
@@ -220,6 +219,7 @@ def locked(target: Path, wait_s: float) -> Iterator[bool]:
     before = _identity(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     until_s = time.monotonic() + wait_s
+    told = False
     with target.with_name(f".{target.name}.lock").open("ab") as file:
         while True:
             try:
@@ -231,23 +231,12 @@ def locked(target: Path, wait_s: float) -> Iterator[bool]:
                         f"another process has been fetching {target.name} for {wait_s:.0f} s",
                         hint="Wait for it or end it, then try again.",
                     ) from None
+                if not told:
+                    log.info("waiting for another process that fetches %s", target.name)
+                    told = True
                 time.sleep(LOCK_TICK_S)
         yield _identity(target) not in (None, before)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     return (path.stat().st_ino, path.stat().st_mtime_ns) if path.is_file() else None
-
-
-@contextlib.contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn OSError of the disk under `path` into DownloadError."""
-    elsewhere = "Name another folder with EDGESEG_CACHE_DIR."
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DownloadError(f"{path.parent}: the disk is full", hint=elsewhere) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise DownloadError(f"{path.parent} cannot be written", hint=elsewhere) from error
-        raise DownloadError(f"{path}: {error.strerror or error}", hint=elsewhere) from error

@@ -78,7 +78,7 @@ class ModelInfo:
 
     def to_dict(self) -> dict[str, object]:
         """Give everything as JSON takes it."""
-        totals = {"parameters": self.parameters, "gflops": round(self.gflops, 6)}
+        totals = {"parameters": self.parameters, "gflops": round(self.gflops, 9)}
         return dataclasses.asdict(self) | (totals if self.layers else {})
 
 

@@ -76,16 +76,14 @@ def _without_echoes(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _is_told(cfg: Cfg, error: DarknetError, findings: Sequence[Finding]) -> bool:
-    """Say whether an error of the importer follows from a finding in its section.
+    """Say whether the importer complains in a head about the convolution before it.
 
-    A head complains about the convolution before it, so that one counts as well.
+    The finding for that convolution says the same, in the line to change.
     """
     sections: list[Section] = [cfg.net, *cfg.layers]
     wrong = {_section_at(sections, f.line) for f in findings if f.severity == "error"}
     here = _section_at(sections, error.line)
-    if here in wrong:
-        return True
-    return bool(here) and sections[here].kind in HEADS and here - 1 in wrong
+    return here > 0 and sections[here].kind in HEADS and here - 1 in wrong
 
 
 def _section_at(sections: Sequence[Section], line: int | None) -> int:
@@ -209,7 +207,7 @@ def _names_findings(path: Path, cfg: Cfg | None) -> Iterator[Finding]:
         return
     head = next((s for s in cfg.layers if s.kind in HEADS), None) if cfg else None
     try:
-        classes = head.integer("classes", 20, low=0, high=1 << 40) if head else None
+        classes = head.integer("classes", 20, low=1, high=1 << 40) if head else None
     except DarknetError:  # a finding of the cfg
         classes = None
     if classes is not None and classes != len(names):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from edgeseg.errors import DarknetError
 from edgeseg.models.darknet_cfg import Cfg, Entry, Section
+from edgeseg.models.darknet_heads import MAX_ANCHORS
 from edgeseg.models.darknet_keys import KNOWN_KEYS
 from edgeseg.models.darknet_options import ACTIVATIONS
 from edgeseg.models.findings import Finding, Severity, finding_of
@@ -138,14 +139,14 @@ def _anchors(_cfg: Cfg, _index: int, section: Section) -> Iterator[Finding]:
         yield _finding("error", section, "anchors", "anchors must be larger than 0")
     elif pairs != num:
         yield _finding(
-            "warning" if pairs > num else "error",
+            "warning" if pairs > num > 0 else "error",
             section,
             "num",
             f"num={num}, but anchors has {pairs} pairs",
             f"Set num={pairs}.",
         )
     mask = section.integers("mask", low=-_WIDE, high=_WIDE)
-    count = min(pairs, num) if pairs else num
+    count = min(number for number in (pairs, num, MAX_ANCHORS) if number > 0)
     for number in mask:
         if not 0 <= number < count:
             message = f"mask names anchor {number}; there are {count}, from 0 to {count - 1}"
@@ -160,10 +161,12 @@ def _filters(cfg: Cfg, index: int, section: Section) -> Iterator[Finding]:
     before = cfg.layers[index - 1] if index else None
     if before is None or before.kind != "convolutional":
         return
-    classes = section.integer("classes", 20, low=0, high=_WIDE)
+    classes = section.integer("classes", 20, low=-_WIDE, high=_WIDE)
     count, name = _boxes(section)
+    if classes < 1 or count < 1:
+        return
     expected = (classes + 5) * count
-    filters = before.integer("filters", 1, low=0, high=_WIDE)
+    filters = before.integer("filters", 1, low=-_WIDE, high=_WIDE)
     if filters != expected:
         yield _finding(
             "error",
@@ -188,7 +191,7 @@ def _filters(cfg: Cfg, index: int, section: Section) -> Iterator[Finding]:
 
 def _boxes(section: Section) -> tuple[int, str]:
     """How many boxes a cell of this head has, and the key that says so."""
-    num = section.integer("num", 1, low=0, high=_WIDE)
+    num = section.integer("num", 1, low=-_WIDE, high=_WIDE)
     if section.kind == "region":
         return num, "num"
     return len(section.integers("mask", low=-_WIDE, high=_WIDE)) or num, "mask"

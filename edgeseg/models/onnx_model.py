@@ -60,7 +60,14 @@ class Metadata:
                     hint="Another version of edgeseg wrote it: export it again.",
                 )
             return _metadata(fields)
-        except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             raise OnnxModelError(
                 f"the model's metadata are damaged ({type(error).__name__}: {error})",
                 hint="Export the model again: `edgeseg models export`.",

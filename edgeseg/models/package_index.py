@@ -17,18 +17,20 @@ import json
 import subprocess
 import sys
 import tarfile
+import time
 import urllib.parse
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import IO
 
 from edgeseg.errors import DownloadError
 from edgeseg.files import written_aside
-from edgeseg.models.download import Patience, disk_errors, download, locked
-from edgeseg.models.pinned import PackagedFile, PinnedFile, is_verified
+from edgeseg.models.download import Patience, download, locked
+from edgeseg.models.pinned import PackagedFile, PinnedFile, disk_errors, is_verified
 from edgeseg.models.web import Interrupted, Refused, Web, network_errors, shown_url
 
 PUBLIC_INDEX = "https://pypi.org/simple"
@@ -136,11 +138,7 @@ def find_archive(
 def _links(page_url: str, web: Web, patience: Patience) -> list[str]:
     headers = {"Accept": ACCEPT}
     with web.get(page_url, silence_s=patience.silence_s, headers=headers) as response:
-        with network_errors():
-            body = response.read(MAX_PAGE_BYTES + 1)
-        if len(body) > MAX_PAGE_BYTES:
-            raise Refused(f"its page is longer than {MAX_PAGE_BYTES:,} bytes")
-        text = body.decode("utf-8", "replace")
+        text = _page(response, patience).decode("utf-8", "replace")
         base = response.geturl()
         if "json" in response.headers.get("Content-Type", ""):
             return [urllib.parse.urljoin(base, link) for link in _json_links(text)]
@@ -148,6 +146,19 @@ def _links(page_url: str, web: Web, patience: Patience) -> list[str]:
     parser.feed(text)
     base = urllib.parse.urljoin(base, parser.base)
     return [urllib.parse.urljoin(base, link) for link in parser.links]
+
+
+def _page(response: HTTPResponse, patience: Patience) -> bytes:
+    until_s = time.monotonic() + patience.stall_s
+    page = bytearray()
+    with network_errors():
+        while piece := response.read1(PIECE_BYTES):
+            page += piece
+            if len(page) > MAX_PAGE_BYTES:
+                raise Refused(f"its page is longer than {MAX_PAGE_BYTES:,} bytes")
+            if time.monotonic() > until_s:
+                raise Interrupted(f"its page took longer than {patience.stall_s:g} s")
+    return bytes(page)
 
 
 def _json_links(text: str) -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeseg.errors import DownloadError
 from edgeseg.files import sha256_of, written_aside
 
 
@@ -42,12 +45,32 @@ class PackagedFile:
     """Path of the file inside the archive."""
 
 
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn OSError of the disk under `path` into DownloadError."""
+    elsewhere = "Name another folder with EDGESEG_CACHE_DIR."
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DownloadError(f"{path.parent}: the disk is full", hint=elsewhere) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise DownloadError(f"{path.parent} cannot be written", hint=elsewhere) from error
+        raise DownloadError(f"{path}: {error.strerror or error}", hint=elsewhere) from error
+
+
 def is_verified(path: Path, pinned: PinnedFile) -> bool:
     """Say whether `path` holds the pinned bytes.
 
     The first answer costs one reading; a receipt beside the file then says that
-    these bytes were checked, for as long as the file is not touched.
+    these bytes were checked, for as long as the file is not touched. Raises
+    DownloadError when the file is there and cannot be read.
     """
+    with disk_errors(path):
+        return _is_verified(path, pinned)
+
+
+def _is_verified(path: Path, pinned: PinnedFile) -> bool:
     if not path.is_file() or path.stat().st_size != pinned.size_bytes:
         return False
     receipt = path.with_name(path.name + ".receipt.json")

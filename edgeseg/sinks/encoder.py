@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from edgeseg.errors import SinkError
@@ -42,8 +42,13 @@ PRESETS = (
     "veryslow",
 )
 
+# The first one that opens is taken. H.264 in AVI has no proper times.
+_CODECS: Mapping[str, tuple[str, ...]] = {"avi": ("mpeg4",), "webm": ("libvpx", "libvpx-vp9")}
 _H264_FIRST = ("libx264", "libopenh264", "h264_v4l2m2m", "mpeg4")
-_WEBM = ("libvpx", "libvpx-vp9")
+
+# swscale's flags: fast bilinear, chroma from every pixel, no shortcuts in
+# rounding. Its default makes greys greenish, this costs the same.
+_EXACT = 0x1 | 0x4000 | 0x40000
 # Half a minute of a camera must not be lost with a killed process.
 _FRAGMENT_US = "1000000"
 _KEYFRAME_S = 4
@@ -84,7 +89,9 @@ class Encoder:
         self._hd = size_px[1] >= 720
         self._time_base = 1 / ticks_per_s
         self._rate = rate
-        names = (quality.codec,) if quality.codec else _WEBM if container == "webm" else _H264_FIRST
+        # Kept: making one for each frame costs as much as the conversion.
+        self._converter = VideoReformatter()
+        names = (quality.codec,) if quality.codec else _CODECS.get(container, _H264_FIRST)
         reasons = []
         for name in names:
             try:
@@ -102,10 +109,10 @@ class Encoder:
     def write(self, picture: Picture, tick: int) -> None:
         """Encode one picture, uint8[H, W, 3] BGR of any size."""
         frame = av.VideoFrame.from_numpy_buffer(self._fitted(picture), format="bgr24")
-        frame = frame.reformat(
+        frame = self._converter.reformat(
+            frame,
             format="yuv420p",
-            # Same size: no pixel is interpolated, colours are averaged by two by two.
-            interpolation=Interpolation.POINT,
+            interpolation=_EXACT,
             dst_colorspace=Colorspace.ITU709 if self._hd else Colorspace.ITU601,
             dst_color_range=ColorRange.MPEG,
         )
@@ -164,7 +171,7 @@ class Encoder:
             x, y, width, height = Letterbox.fit(size_px, self._size_px).region_net
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
             canvas[y : y + height, x : x + width] = frame.reformat(
-                width=width, height=height, interpolation=Interpolation.AREA
+                width=width, height=height, interpolation="AREA"
             ).to_ndarray()
             return canvas
         height, width = picture.shape[:2]

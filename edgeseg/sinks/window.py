@@ -39,7 +39,7 @@ class WindowSink:
         """Connect to the display. Raises MissingDependencyError and SinkError."""
         pygame = _pygame()
         try:
-            pygame.display.init()
+            _connect(pygame)
         except pygame.error as error:
             raise SinkError(
                 f"no window can be opened: {error}",
@@ -123,8 +123,11 @@ def display_available() -> str | None:
 
     Connects to the display and lets go of it again; opens nothing.
     """
-    chosen = os.environ.get("SDL_VIDEODRIVER")
-    if not chosen and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+    if (
+        not os.environ.get("SDL_VIDEODRIVER")
+        and not os.environ.get("DISPLAY")
+        and not os.environ.get("WAYLAND_DISPLAY")
+    ):
         return "no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
     try:
         pygame = _pygame()
@@ -133,14 +136,28 @@ def display_available() -> str | None:
     if pygame.display.get_init():
         return None
     try:
-        pygame.display.init()
-        driver = pygame.display.get_driver()
-        pygame.display.quit()
+        _connect(pygame)
     except pygame.error as error:
         return f"the display cannot be opened: {error}"
-    if driver in ("dummy", "offscreen") and driver != chosen:
-        return "the display cannot be opened"
+    pygame.display.quit()
     return None
+
+
+def _connect(pygame: Any) -> None:
+    """Connect to the display. Raises pygame.error."""
+    pygame.display.init()
+    # Where no display answers SDL draws into memory, which nobody sees.
+    driver = pygame.display.get_driver()
+    if driver in ("dummy", "offscreen") and driver != os.environ.get("SDL_VIDEODRIVER"):
+        pygame.display.quit()
+        raise pygame.error(f"no answer from {_display_name()}")
+
+
+def _display_name() -> str:
+    """Name the display that the environment points to."""
+    names = ("WAYLAND_DISPLAY", "DISPLAY")
+    set_ones = [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
+    return " and ".join(set_ones) or "any display"
 
 
 def _pygame() -> Any:
@@ -160,14 +177,14 @@ def _save(picture: NDArray[np.uint8]) -> None:
     from edgeseg.sinks.pictures import save_picture
 
     stem = time.strftime("edgeseg-%Y%m%d-%H%M%S")
-    path, number = Path.cwd() / f"{stem}.png", 1
-    while path.exists():
-        number += 1
-        path = path.with_name(f"{stem}-{number}.png")
     try:
+        path, number = Path.cwd() / f"{stem}.png", 1
+        while path.exists():
+            number += 1
+            path = path.with_name(f"{stem}-{number}.png")
         save_picture(picture, path, "png")
     except OSError as error:
         # A picture that cannot be saved is no reason to end the run.
-        log.warning("%s: not saved: %s", path, error.strerror)
-        return
-    log.info("saved %s", path)
+        log.warning("%s.png: not saved: %s", stem, error.strerror)
+    else:
+        log.info("saved %s", path)

@@ -7,6 +7,8 @@ tested is the way through OpenCV's GStreamer reader, with another source element
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
 
 import numpy as np
@@ -59,21 +61,51 @@ def open_csi(sensor: int, options: SourceOptions, *, source: str = ARGUS) -> Liv
     """
     pipeline = csi_pipeline(sensor, size_px=options.size_px, fps=options.fps, source=source)
     name = f"csi://{sensor}"
+    check_opencv(name)
+    element = source.split(maxsplit=1)[0]
+    if lacks_element(element):
+        raise SourceOpenError(
+            f"{name}: GStreamer has no {element} here",
+            hint="It comes with a Jetson's own packages: sudo apt install nvidia-l4t-gstreamer. "
+            "A USB camera is named 0 or /dev/video0.",
+        )
     return LiveSource(name, lambda: CsiCapture(name, pipeline), options)
+
+
+def check_opencv(name: str) -> None:
+    """Raise MissingDependencyError when OpenCV is missing or cannot read GStreamer pipelines."""
+    cv2 = imported_cv2("a CSI camera")
+    if not has_gstreamer(cv2.getBuildInformation()):
+        raise MissingDependencyError(
+            f"{name} needs an OpenCV built with GStreamer; this one, {cv2.__version__}, is not",
+            hint="Use the system's: pip uninstall opencv-python opencv-python-headless, then "
+            "sudo apt install python3-opencv, in a venv made with --system-site-packages.",
+        )
+
+
+def lacks_element(element: str) -> bool:
+    """Tell whether GStreamer is known to lack an element.
+
+    OpenCV 4.6 waits for ever on a pipeline with one that does not exist.
+    """
+    inspect = shutil.which("gst-inspect-1.0")
+    if inspect is None:
+        return False
+    try:
+        found = subprocess.run(
+            [inspect, "--exists", element], capture_output=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return found.returncode == 1
 
 
 class CsiCapture:
     """One running GStreamer pipeline."""
 
     def __init__(self, name: str, pipeline: str) -> None:
-        """Start the pipeline. Raises SourceOpenError, MissingDependencyError."""
+        """Start the pipeline. Raises SourceOpenError."""
         cv2 = imported_cv2("a CSI camera")
-        if not has_gstreamer(cv2.getBuildInformation()):
-            raise MissingDependencyError(
-                f"{name} needs an OpenCV built with GStreamer; this one, {cv2.__version__}, is not",
-                hint="Use the system's: pip uninstall opencv-python opencv-python-headless, then "
-                "sudo apt install python3-opencv, in a venv made with --system-site-packages.",
-            )
         self._name = name
         self._capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
         if not self._capture.isOpened():

@@ -109,7 +109,7 @@ class LiveSource:
             error = self._error
         self.close()
         raise error or SourceOpenError(
-            f"{self._name}: opened, but no frame came in {limit_s:g} s",
+            f"{self._name}: no frame came in {limit_s:g} s",
             hint="Try it in another program; unplug and plug in a camera; see `edgeseg doctor`.",
         )
 

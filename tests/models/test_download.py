@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeseg.errors import DownloadError
-from edgeseg.models.download import Patience, disk_errors, download, locked
-from edgeseg.models.pinned import PinnedFile
-from edgeseg.models.web import Web
+from edgeseg.models.download import Patience, download, locked
+from edgeseg.models.pinned import PinnedFile, disk_errors
 
 BODY = random.Random(1).randbytes(40_000)
 FAST = Patience(silence_s=1.0, stall_s=0.4, stall_bytes=4000, rounds=2, backoff_s=0.0, lock_s=5.0)
@@ -100,6 +98,20 @@ def test_a_server_that_ignores_ranges_starts_over(
     server.answers["/x.bin"] = whole
     (tmp_path / "x.bin.part").write_bytes(rest)
     assert fetch(tmp_path, server.url("/x.bin")).read_bytes() == BODY
+
+
+def test_what_lay_there_is_cut_off_when_a_server_starts_over(
+    server: FileServer, tmp_path: Path
+) -> None:
+    def whole_but_cut(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send(BODY[:1000], length=len(BODY))
+
+    server.answers["/x.bin"] = whole_but_cut
+    (tmp_path / "x.bin.part").write_bytes(b"\0" * 30_000)
+    with pytest.raises(DownloadError, match="closed after 1,000"):
+        fetch(tmp_path, server.url("/x.bin"))
+    assert (tmp_path / "x.bin.part").read_bytes() == BODY[:1000]
 
 
 def test_a_partial_file_of_other_bytes_is_thrown_away(server: FileServer, tmp_path: Path) -> None:
@@ -197,106 +209,6 @@ def test_only_what_may_pass_is_tried_again(
     assert len(server.asked) == times
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_followed_with_the_range(
-    server: FileServer, tmp_path: Path, status: int
-) -> None:
-    server.answers["/old"] = lambda handler: handler.status(status, Location="/x.bin")
-    (tmp_path / "x.bin.part").write_bytes(BODY[:7])
-    assert fetch(tmp_path, server.url("/old")).read_bytes() == BODY
-    assert [(asked.path, asked.range) for asked in server.asked] == [
-        ("/old", "bytes=7-"),
-        ("/x.bin", "bytes=7-"),
-    ]
-
-
-@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1/x", "data:,x", "/old"])
-def test_redirects_elsewhere_or_in_circles_are_refused(
-    server: FileServer, tmp_path: Path, target: str
-) -> None:
-    server.answers["/old"] = lambda handler: handler.status(302, Location=target)
-    with pytest.raises(DownloadError, match="redirect"):
-        fetch(tmp_path, server.url("/old"))
-
-
-def test_a_password_is_sent_shown_and_carried_nowhere_else(
-    server: FileServer, tmp_path: Path
-) -> None:
-    with file_server() as other:
-        server.answers["/old"] = lambda handler: handler.status(302, Location=other.url("/none"))
-        with pytest.raises(DownloadError) as caught:
-            fetch(tmp_path, server.url("/old", login="me:s%40cret@"))
-        assert "authorization" not in other.asked[0].headers
-    assert server.asked[0].headers["authorization"] == "Basic bWU6c0BjcmV0"  # me:s@cret
-    assert "cret" not in str(caught.value)
-
-
-def wrong_range(handler: Handler) -> None:
-    handler.send_response(206)
-    handler.send_header("Content-Range", f"bytes 0-{len(BODY) - 1}/{len(BODY)}")
-    handler.send(BODY)
-
-
-def gzipped(handler: Handler) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Encoding", "gzip")
-    handler.send(BODY)
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"), [(wrong_range, "answers the range"), (gzipped, "encoding gzip")]
-)
-def test_an_answer_of_another_form_is_refused(
-    server: FileServer, tmp_path: Path, answer: Answer, reason: str
-) -> None:
-    server.answers["/x.bin"] = answer
-    (tmp_path / "x.bin.part").write_bytes(BODY[:10])
-    with pytest.raises(DownloadError, match=reason):
-        fetch(tmp_path, server.url("/x.bin"))
-
-
-def test_what_is_no_http_is_an_error_not_a_crash(tmp_path: Path, server: FileServer) -> None:
-    server.answers["/x.bin"] = lambda handler: handler.wfile.write(b"220 ftp.example ready\r\n")
-    with pytest.raises(DownloadError, match="BadStatusLine"):
-        fetch(tmp_path, server.url("/x.bin"))
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:port/x", "http://[::1/x", "http:///x", "x"])
-def test_a_broken_address_is_an_error_not_a_crash(tmp_path: Path, url: str) -> None:
-    with pytest.raises(DownloadError, match="could not be fetched"):
-        fetch(tmp_path, url)
-
-
-def test_a_proxy_of_the_environment_is_used(
-    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("no_proxy")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.setenv("http_proxy", server.url(""))
-    server.files["http://weights.invalid/x.bin"] = BODY
-    assert fetch(tmp_path, "http://weights.invalid/x.bin").read_bytes() == BODY
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
-def test_certificates_are_verified(
-    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {key} -out {cert}"
-    extra = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*command.split(), *extra], check=True, capture_output=True, timeout=60)
-    server.use_tls(str(cert), str(key))
-    with pytest.raises(DownloadError, match="set SSL_CERT_FILE"):
-        fetch(tmp_path, server.url("/x.bin"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
-    assert fetch(tmp_path / "trusted", server.url("/x.bin")).read_bytes() == BODY
-
-
-def test_a_certificate_file_that_is_missing_is_named() -> None:
-    with pytest.raises(DownloadError, match=r"certificates /no/such\.pem"):
-        Web(cert_file="/no/such.pem")
-
-
 def test_a_disk_without_room_is_told_before_the_download(
     server: FileServer, tmp_path: Path
 ) -> None:
@@ -310,20 +222,23 @@ def test_a_disk_without_room_is_told_before_the_download(
 def test_a_folder_that_cannot_be_made_is_an_error(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DownloadError, match="Not a directory"):
-        fetch(tmp_path / "file", server.url("/x.bin"))
+        fetch(tmp_path / "file" / "folder", server.url("/x.bin"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_an_error(server: FileServer, tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+def test_a_folder_that_cannot_be_written_is_an_error(server: FileServer) -> None:
+    if not Path("/sys/kernel").is_dir():
+        pytest.skip("there is no /sys, the one folder that root cannot write either")
     with pytest.raises(DownloadError, match="cannot be written"):
-        fetch(tmp_path, server.url("/x.bin"))
+        fetch(Path("/sys/edgeseg"), server.url("/x.bin"))
 
 
 def test_a_full_disk_has_its_own_words(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="the disk is full"), disk_errors(tmp_path / "x"):
-        with Path("/dev/full").open("wb", buffering=0) as file:
-            file.write(b"x")
+    with (
+        pytest.raises(DownloadError, match="the disk is full"),
+        disk_errors(tmp_path / "x"),
+        Path("/dev/full").open("wb", buffering=0) as file,
+    ):
+        file.write(b"x")
 
 
 def test_two_at_once_fetch_once(server: FileServer, tmp_path: Path) -> None:
@@ -351,9 +266,12 @@ def test_two_at_once_fetch_once(server: FileServer, tmp_path: Path) -> None:
 
 def test_waiting_for_another_process_is_bounded(tmp_path: Path) -> None:
     target = tmp_path / "x.bin"
-    with locked(target, 1.0), pytest.raises(DownloadError, match="another process"):
-        with locked(target, 0.2):
-            pass
+    with (
+        locked(target, 1.0),
+        pytest.raises(DownloadError, match="another process"),
+        locked(target, 0.2),
+    ):
+        pass
 
 
 def test_after_ctrl_c_the_next_call_continues(server: FileServer, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -155,28 +155,31 @@ def test_cuda_devices_are_only_counted_where_the_kernels_are_built():
     assert _native.cuda_built() or _native.device_count() == 0
 
 
-@pytest.fixture
-def threads_only_switch_when_they_must():
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(60)
-    yield
-    sys.setswitchinterval(interval)
-
-
-@pytest.mark.usefixtures("threads_only_switch_when_they_must")
-def test_other_python_threads_run_while_an_op_works():
-    """A thread that never waits is only interrupted where it lets go of the GIL by itself."""
-    image, out = np.zeros((600, 600, 3), np.uint8), np.zeros((3, 2000, 2000), np.float32)
-    started, done = threading.Event(), threading.Event()
+def longest_pause_beside(op) -> float:
+    """How long this thread stood still while another ran `op`, as a share of op's duration."""
+    span: list[float] = []
 
     def work():
-        started.set()
-        _native.letterbox(image, out, (0, 0, 2000, 2000), simd="core")
-        done.set()
+        begin = time.perf_counter()
+        op()
+        span.extend([begin, time.perf_counter()])
 
     thread = threading.Thread(target=work)
-    thread.start()
-    started.wait()
-    seen_at_work = not done.is_set()
+    pauses, last = [0.0], time.perf_counter()
+    thread.start()  # may itself wait for the GIL
+    while not span:
+        now = time.perf_counter()
+        pauses.append(now - last)
+        last = now
     thread.join()
-    assert seen_at_work
+    return max(*pauses, time.perf_counter() - last) / (span[1] - span[0])
+
+
+def test_other_python_threads_run_while_an_op_works():
+    """With the GIL held the pause is the whole op. A busy machine pauses us too: three tries."""
+    image, out = np.zeros((600, 600, 3), np.uint8), np.zeros((3, 2000, 2000), np.float32)
+    shares = [
+        longest_pause_beside(lambda: letterbox(image, out, (0, 0, 2000, 2000), simd="core"))
+        for _ in range(3)
+    ]
+    assert min(shares) < 0.5

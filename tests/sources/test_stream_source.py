@@ -198,8 +198,12 @@ def test_a_video_file_whose_download_breaks_is_fetched_on(
     noise = [np.maximum(scene(i, (640, 480)), 0) for i in range(80)]
     for picture in noise:
         picture[240:] = rng.integers(0, 256, (240, 640, 3))
-    options = {"movflags": "faststart"}
-    path = write_clip(tmp_path / "large.mp4", noise, container_options=options)
+    path = write_clip(
+        tmp_path / "large.mp4",
+        noise,
+        container_options={"movflags": "faststart"},
+        options={"preset": "ultrafast"},
+    )
     size = path.stat().st_size
     assert size > 2_000_000
     with serve(file_answer(path, break_at=size // 2)) as (port, _):
