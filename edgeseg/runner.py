@@ -19,6 +19,7 @@ from edgeseg.segmenter import Segmenter, load_model, load_source
 from edgeseg.settings import Settings
 from edgeseg.sinks import default_sinks, make_sinks
 from edgeseg.sinks.base import RunInfo, Sink, StopRequested
+from edgeseg.sinks.window import display_available
 from edgeseg.timing import RateMeter
 from edgeseg.types import Model
 
@@ -56,12 +57,12 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
     SIGINT and SIGTERM end it in order: every sink is closed, files get their
     final names. Raises EdgesegError, also after closing all sinks.
     """
-    sinks = make_sinks([*settings.sink, *(["window:"] if settings.show else [])])
+    sinks = make_sinks(_usable_specs(settings))
     model = load_model(settings)
     source = load_source(settings)
     with Segmenter.from_settings(settings, model, throughput=not source.info.live) as segmenter:
         if not sinks:
-            sinks = default_sinks(source.info, settings.output, headless=settings.headless)
+            sinks = default_sinks(source.info, settings.output, headless=settings.headless or settings.show)
         info = RunInfo(source.info, model.class_names, model.name)
         pipeline = segmenter.pipeline(source, max_frames=settings.max_frames)
         delivery = Delivery(pipeline, sinks, Overlay(info.class_names))
@@ -157,6 +158,18 @@ class Delivery:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _usable_specs(settings: Settings) -> list[str]:
+    """Give the sinks asked for; a window only where there is a display."""
+    specs = [*settings.sink, *(["window:"] if settings.show else [])]
+    if "window:" not in specs:
+        return specs
+    reason = display_available()
+    if reason is None:
+        return specs
+    log.warning("%s; going on without a window", reason)
+    return [spec for spec in specs if spec != "window:"]
 
 
 def _expected_frames(in_source: int | None, at_most: int | None) -> int | None:

@@ -83,6 +83,21 @@ def test_without_sink_and_display_files_are_written_and_named(
         assert name in err, "the summary says where results lie"
 
 
+def test_a_window_without_a_display_is_said_and_left_out(
+    cfg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("SDL_VIDEODRIVER", raising=False)
+    out = tmp_path / "out"
+    summary = run(settings_from(source=SCENE, model=str(cfg), show=True, output=str(out)))
+    assert "no display" in caplog.text
+    assert sorted(Path(place).suffix for place in summary.places) == [".jsonl", ".mp4"]
+    lines = tmp_path / "a.jsonl"
+    summary = run(settings_from(source=SCENE, model=str(cfg), show=True, sink=str(lines)))
+    assert summary.places == [str(lines)]
+
+
 def test_classes_are_filtered_by_name(cfg: Path, tmp_path: Path) -> None:
     lines = tmp_path / "out.jsonl"
     run(

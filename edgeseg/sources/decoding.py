@@ -7,7 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 MAX_PIXELS = 100_000_000
@@ -27,8 +27,18 @@ class PictureConverter:
         self._reformatter = VideoReformatter()
 
     def bgr(self, frame: Any) -> NDArray[np.uint8]:
-        """Give uint8[H, W, 3] of an `av.VideoFrame`, turned as its display matrix says."""
-        picture = self._reformatter.reformat(frame, format="bgr24", threads=1)
+        """Give uint8[H, W, 3] of an `av.VideoFrame`, turned as its display matrix says.
+
+        Raises av.FFmpegError.
+        """
+        try:
+            picture = self._reformatter.reformat(frame, format="bgr24", threads=1)
+        except av.error.OSError:
+            # swscale refuses reserved matrix codes, which real recordings carry.
+            usual = Colorspace.ITU601
+            picture = self._reformatter.reformat(
+                frame, format="bgr24", threads=1, src_colorspace=usual, dst_colorspace=usual
+            )
         plane = picture.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(picture.height, plane.line_size)
         image = rows[:, : picture.width * 3].reshape(picture.height, picture.width, 3)

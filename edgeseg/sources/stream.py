@@ -83,15 +83,21 @@ class StreamCapture:
         # The first picture may have to wait for a key frame.
         limit_s = 2 * options.read_timeout_s if self._seen else options.open_timeout_s
         deadline_s = time.monotonic() + limit_s
-        while not self._ready:
-            self._decode_packet()
-            if not self._ready and time.monotonic() > deadline_s:
-                raise SourceLostError(
-                    f"{self._name}: data come, but no picture for {limit_s:g} s",
-                    hint="The camera may send key frames too rarely; lower its key frame interval.",
-                )
-        self._seen = True
-        return self._converter.bgr(self._ready.pop(0))
+        while time.monotonic() < deadline_s:
+            if not self._ready:
+                self._decode_packet()
+                continue
+            try:
+                image = self._converter.bgr(self._ready.pop(0))
+            except av.FFmpegError:
+                self._drops[CORRUPT] += 1
+                continue
+            self._seen = True
+            return image
+        raise SourceLostError(
+            f"{self._name}: data come, but no picture for {limit_s:g} s",
+            hint="The camera may send key frames too rarely; lower its key frame interval.",
+        )
 
     def _decode_packet(self) -> None:
         try:

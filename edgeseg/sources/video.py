@@ -64,6 +64,7 @@ class VideoFile:
         """Open and decode the first frame; `timeout_s` bounds open and read over a network."""
         self._name = name
         self._secret = has_secrets(address)
+        self._remote = timeout_s is not None
         self._lock = threading.Lock()
         self._closed = False
         self._drops: Counter[str] = Counter()
@@ -148,15 +149,16 @@ class VideoFile:
             return self._decode_one()
 
     def _decode_one(self) -> Frame | None:
-        picture = next(self._frames, None)
-        if picture is None:
-            return None
-        time_s = self._clock.time_s(picture, self._stream)
-        frame = Frame(
-            self._converter.bgr(picture), self._count, time_s, captured_s=time.monotonic()
-        )
-        self._count += 1
-        return frame
+        for picture in self._frames:
+            time_s = self._clock.time_s(picture, self._stream)
+            try:
+                image = self._converter.bgr(picture)
+            except av.FFmpegError:
+                self._drops[CORRUPT] += 1
+                continue
+            self._count += 1
+            return Frame(image, self._count - 1, time_s, captured_s=time.monotonic())
+        return None
 
     def _decoded(self) -> Iterator[Any]:
         corrupt_end = False
@@ -171,6 +173,9 @@ class VideoFile:
                 self._drops[CORRUPT] += 1
                 continue
             yield from pictures
+        if self._gave_up:
+            with contextlib.suppress(av.FFmpegError):
+                yield from self._stream.decode(None)
         if corrupt_end or self._gave_up:
             self._drops[CUT_OFF] += max(1, self._stream.frames - self._packets_seen)
             log.warning("%s: the file is cut off", self._name)
@@ -183,13 +188,13 @@ class VideoFile:
                 for packet in packets:
                     failures = 0
                     yield packet
-            except av.InvalidDataError:
+            except av.FFmpegError as error:
+                if self._remote and not isinstance(error, av.InvalidDataError):
+                    raise SourceLostError(
+                        f"{self._name}: reading failed: {reason_of(error)}"
+                    ) from self._cause(error)
                 failures += 1
                 packets = self._container.demux(self._stream)
-            except av.FFmpegError as error:
-                raise SourceLostError(
-                    f"{self._name}: reading failed: {reason_of(error)}"
-                ) from self._cause(error)
             else:
                 return
         self._gave_up = True
@@ -219,7 +224,7 @@ class Clock:
     def time_s(self, picture: Any, stream: Any) -> float:
         """Give the time of a decoded picture."""
         step_s = 1.0 / (plausible_fps(stream.average_rate) or 25.0)
-        if picture.pts is None:
+        if picture.pts is None or picture.time_base is None:
             now_s = 0.0 if self._offset_s is None else self._last_s + step_s
             self._offset_s = self._offset_s or 0.0
         else:

@@ -77,6 +77,15 @@ def test_every_threshold_is_strict(form, labels, conf):
     assert (found == 0) == (conf >= 0.999)
 
 
+@pytest.mark.parametrize(("objectness", "score"), [(np.inf, 0), (0, np.inf)])
+@labels
+def test_a_score_of_exactly_conf_is_no_candidate(objectness, score, labels):
+    spec = spec_of("v3", classes=1, anchors=1)
+    head = np.array([0, 0, 0, 0, objectness, score], np.float32).reshape(6, 1, 1)
+    assert len(run([head], [spec], conf=0.5, labels=labels)[1]) == 0
+    assert run([head], [spec], conf=0.49999997, labels=labels)[1].tolist() == [0.5]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     form=st.sampled_from(sorted(FORMS)),

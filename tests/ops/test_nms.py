@@ -51,17 +51,28 @@ def test_equal_scores_go_to_the_lower_index():
     assert kept(boxes, [0.5, 0.5, 0.7, 0.7]) == [2, 0]
 
 
+def test_negative_scores_are_ranked_and_both_zeros_are_a_tie():
+    boxes = [shifted(100 * i) for i in range(6)]
+    assert kept(boxes, [-0.0, 0.0, -2, -1, np.inf, -np.inf]) == [4, 0, 1, 3, 2, 5]
+
+
 def test_overlap_of_exactly_the_limit_stays():
-    """Darknet removes above the threshold, not at it. Two in 3 of a 2x1 box: IoU 1/2."""
-    boxes = [[0, 0, 3, 1], [1, 0, 3, 1], [0, 0, 2, 1]]
-    assert definitions.iou(np.array(boxes[1]), np.array([1, 0, 5, 1])) == 0.5
-    assert kept([[1, 0, 5, 1], boxes[1]], iou=0.5) == [0, 1]
-    assert kept([[1, 0, 5, 1], boxes[1]], iou=np.nextafter(np.float32(0.5), np.float32(0))) == [0]
+    """Darknet removes above the threshold, not at it."""
+    half = [[1, 0, 5, 1], [1, 0, 3, 1]]
+    assert definitions.iou(*np.array(half)) == 0.5
+    assert kept(half, iou=0.5) == [0, 1]
+    assert kept(half, iou=np.nextafter(np.float32(0.5), np.float32(0))) == [0]
 
 
 @kinds
 def test_touching_boxes_do_not_overlap(kind):
     assert kept([shifted(0), shifted(10), [0, 10, 10, 20]], iou=0, kind=kind) == [0, 1, 2]
+
+
+@kinds
+@pytest.mark.parametrize("ids", [[3, 900, 3], [-5, 7, -5], [-(2**31), 2**31 - 1, -(2**31)]])
+def test_any_class_ids_are_told_apart(kind, ids):
+    assert kept([shifted(0)] * 3, class_ids=ids, kind=kind) == [0, 1]
 
 
 @kinds

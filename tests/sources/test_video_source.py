@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from edgeseg.errors import SourceError, SourceOpenError
 from edgeseg.sources import SourceOptions, open_source
+from edgeseg.sources.decoding import PictureConverter
 from edgeseg.sources.video import CORRUPT, CUT_OFF
 from edgeseg.types import Frame
 
@@ -164,6 +165,17 @@ def test_limited_range_is_stretched_and_full_range_is_not(tmp_path: Path) -> Non
             container.mux(stream.encode())
         frames, _ = frames_of(path)
         assert [int(f.image.mean().round()) for f in frames] == pytest.approx(expected, abs=2)
+
+
+@pytest.mark.parametrize("reserved", [3, 65])
+def test_a_reserved_matrix_code_counts_as_the_usual_one(reserved: int) -> None:
+    frame = av.VideoFrame.from_ndarray(
+        np.full((48, 64, 3), (200, 60, 30), np.uint8), format="bgr24"
+    )
+    frame = frame.reformat(format="yuv420p")
+    usual = PictureConverter().bgr(frame)
+    frame.colorspace = reserved
+    np.testing.assert_array_equal(PictureConverter().bgr(frame), usual)
 
 
 def test_frames_own_their_pictures(clip: Path, read_number: Any) -> None:
