@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeseg.models.darknet_cfg import parse_cfg
-from edgeseg.models.darknet_plan import Network, plan_network
-from edgeseg.models.darknet_weights import write_random_weights
+from edgeseg.models.darknet.cfg import parse_cfg
+from edgeseg.models.darknet.plan import Network, plan_network
+from edgeseg.models.darknet.weights import write_random_weights
 
 NET = "[net]\nwidth={w}\nheight={h}\nchannels=3\n"
 HEAD = """

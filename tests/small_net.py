@@ -49,9 +49,9 @@ NAMES = "cat\ntraffic light\n"
 
 def write_small_net(folder: Path) -> Path:
     """Write small.cfg, small.weights and small.names; give the cfg."""
-    from edgeseg.models.darknet_cfg import parse_cfg
-    from edgeseg.models.darknet_plan import plan_network
-    from edgeseg.models.darknet_weights import write_random_weights
+    from edgeseg.models.darknet.cfg import parse_cfg
+    from edgeseg.models.darknet.plan import plan_network
+    from edgeseg.models.darknet.weights import write_random_weights
 
     cfg = folder / "small.cfg"
     cfg.write_text(CFG)

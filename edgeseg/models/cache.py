@@ -22,10 +22,10 @@ from pathlib import Path
 
 from edgeseg.errors import ModelError
 from edgeseg.files import cache_dir, sha256_of, written_aside
-from edgeseg.models.darknet_cfg import parse_cfg
-from edgeseg.models.darknet_metadata import describe
-from edgeseg.models.darknet_options import Epsilon
-from edgeseg.models.darknet_plan import Network, plan_network
+from edgeseg.models.darknet.cfg import parse_cfg
+from edgeseg.models.darknet.metadata import describe
+from edgeseg.models.darknet.options import Epsilon
+from edgeseg.models.darknet.plan import Network, plan_network
 from edgeseg.models.onnx_model import Metadata
 from edgeseg.types import Model, Size
 
@@ -102,7 +102,7 @@ def _convert(
     epsilon: Epsilon,
     progress: Callable[[int, int], None] | None,
 ) -> Model:
-    from edgeseg.models.darknet_onnx import write
+    from edgeseg.models.darknet.export import write
 
     _remove_abandoned(path.parent)
     log.info("converting %s to %s", weights, path)

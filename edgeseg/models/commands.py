@@ -169,9 +169,9 @@ def lint(
     """
     import dataclasses
 
+    from edgeseg.models.darknet.lint import is_clean
+    from edgeseg.models.darknet.lint import lint as check
     from edgeseg.models.inputs import find_inputs
-    from edgeseg.models.lint import is_clean
-    from edgeseg.models.lint import lint as check
 
     files = find_inputs(cfg, weights, names, must_exist=False)
     findings = check(files.cfg, files.weights, files.names)
@@ -186,7 +186,7 @@ def _export(
     files: Inputs, output: Path, input_px: Size | None, batch: int | None, name: str | None
 ) -> str:
     """Write the ONNX file and give the line that says so."""
-    from edgeseg.models.darknet_onnx import export as write_onnx
+    from edgeseg.models.darknet.export import export as write_onnx
     from edgeseg.sizes import format_size
 
     with _bar(output.name) as show:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from edgeseg.files import sha256_of
 from edgeseg.models.class_names import class_names_for
-from edgeseg.models.darknet_cfg import parse_cfg
-from edgeseg.models.darknet_options import Convolution, Pool, Route, Shortcut, Upsample
-from edgeseg.models.darknet_plan import Layer, Network, plan_network
-from edgeseg.models.darknet_weights import read_weights
+from edgeseg.models.darknet.cfg import parse_cfg
+from edgeseg.models.darknet.options import Convolution, Pool, Route, Shortcut, Upsample
+from edgeseg.models.darknet.plan import Layer, Network, plan_network
+from edgeseg.models.darknet.weights import read_weights
 from edgeseg.models.onnx_model import read_model
 from edgeseg.models.zoo import MODELS
 from edgeseg.sizes import format_size

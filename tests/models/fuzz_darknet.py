@@ -16,10 +16,10 @@ import atheris
 
 with atheris.instrument_imports(include=["edgeseg.models"]):
     from edgeseg.errors import EdgesegError
-    from edgeseg.models.darknet_cfg import parse_cfg_text
-    from edgeseg.models.darknet_onnx import export
-    from edgeseg.models.darknet_plan import plan_network
-    from edgeseg.models.darknet_weights import write_random_weights
+    from edgeseg.models.darknet.cfg import parse_cfg_text
+    from edgeseg.models.darknet.export import export
+    from edgeseg.models.darknet.plan import plan_network
+    from edgeseg.models.darknet.weights import write_random_weights
 
 sys.path.append(str(Path(__file__).parents[1]))
 import darknet_nets as nets

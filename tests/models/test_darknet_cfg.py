@@ -9,8 +9,8 @@ import pytest
 from darknet_nets import conv, net
 
 from edgeseg.errors import DarknetError
-from edgeseg.models.darknet_cfg import MAX_CFG_BYTES, parse_cfg, parse_cfg_text
-from edgeseg.models.darknet_plan import Network, plan_network
+from edgeseg.models.darknet.cfg import MAX_CFG_BYTES, parse_cfg, parse_cfg_text
+from edgeseg.models.darknet.plan import Network, plan_network
 from edgeseg.types import Size
 
 SIZE = "[net]\nwidth=32\nheight=32\n"

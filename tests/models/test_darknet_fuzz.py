@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeseg.errors import EdgesegError
-from edgeseg.models.darknet_cfg import parse_cfg_text
-from edgeseg.models.darknet_onnx import export
-from edgeseg.models.darknet_plan import Network, plan_network
+from edgeseg.models.darknet.cfg import parse_cfg_text
+from edgeseg.models.darknet.export import export
+from edgeseg.models.darknet.plan import Network, plan_network
 
 FUZZ_SECONDS = 8
 BASE = net(
@@ -111,8 +111,8 @@ def test_planning_a_hostile_cfg_takes_little_memory_and_time() -> None:
     code = (
         "import resource, sys, time\n"
         "from edgeseg.errors import EdgesegError\n"
-        "from edgeseg.models.darknet_cfg import parse_cfg_text\n"
-        "from edgeseg.models.darknet_plan import plan_network\n"
+        "from edgeseg.models.darknet.cfg import parse_cfg_text\n"
+        "from edgeseg.models.darknet.plan import plan_network\n"
         "head = '[net]\\nwidth=16384\\nheight=16384\\n'\n"
         "net = '[net]\\nwidth=1\\nheight=1\\n'\n"
         "conv = '[convolutional]\\nfilters=65536\\nsize=16383\\npad=1\\n'\n"

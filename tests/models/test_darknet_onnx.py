@@ -14,11 +14,11 @@ import pytest
 from darknet_nets import conv, net
 
 from edgeseg.errors import DarknetError, ModelError
-from edgeseg.models.darknet_cfg import parse_cfg
-from edgeseg.models.darknet_onnx import export
-from edgeseg.models.darknet_options import ACTIVATIONS
-from edgeseg.models.darknet_plan import plan_network
-from edgeseg.models.darknet_weights import read_weights, write_random_weights
+from edgeseg.models.darknet.cfg import parse_cfg
+from edgeseg.models.darknet.export import export
+from edgeseg.models.darknet.options import ACTIVATIONS
+from edgeseg.models.darknet.plan import plan_network
+from edgeseg.models.darknet.weights import read_weights, write_random_weights
 from edgeseg.models.onnx_model import read_model
 
 LAYERS = {

@@ -12,10 +12,10 @@ import platformdirs
 import pytest
 from darknet_nets import conv, net
 
-from edgeseg.models.darknet_cfg import parse_cfg
-from edgeseg.models.darknet_onnx import export
-from edgeseg.models.darknet_plan import Network, plan_network
-from edgeseg.models.darknet_weights import write_random_weights
+from edgeseg.models.darknet.cfg import parse_cfg
+from edgeseg.models.darknet.export import export
+from edgeseg.models.darknet.plan import Network, plan_network
+from edgeseg.models.darknet.weights import write_random_weights
 from edgeseg.types import Size
 
 ZOO = Path(__file__).parents[2] / "edgeseg" / "models" / "zoo"

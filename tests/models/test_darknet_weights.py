@@ -11,7 +11,7 @@ import pytest
 from darknet_nets import conv, net
 
 from edgeseg.errors import DarknetError
-from edgeseg.models.darknet_weights import (
+from edgeseg.models.darknet.weights import (
     WeightsHeader,
     read_header,
     read_weights,

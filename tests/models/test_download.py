@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeseg.errors import DownloadError
-from edgeseg.models.download import Patience, download, locked
-from edgeseg.models.pinned import PinnedFile, disk_errors
+from edgeseg.models.fetch.download import Patience, download, locked
+from edgeseg.models.fetch.pinned import PinnedFile, disk_errors
 
 BODY = random.Random(1).randbytes(40_000)
 FAST = Patience(silence_s=1.0, stall_s=0.4, stall_bytes=4000, rounds=2, backoff_s=0.0, lock_s=5.0)
@@ -277,8 +277,8 @@ def test_waiting_for_another_process_is_bounded(tmp_path: Path) -> None:
 def test_after_ctrl_c_the_next_call_continues(server: FileServer, tmp_path: Path) -> None:
     server.answers["/x.bin"] = trickle
     program = (
-        "import sys; from pathlib import Path; from edgeseg.models.download import download;"
-        "from edgeseg.models.pinned import PinnedFile;"
+        "import sys; from pathlib import Path; from edgeseg.models.fetch.download import download;"
+        "from edgeseg.models.fetch.pinned import PinnedFile;"
         "download(PinnedFile('x.bin', int(sys.argv[1]), sys.argv[2], (sys.argv[3],)),"
         " Path(sys.argv[4]))"
     )
@@ -308,7 +308,7 @@ def test_without_a_terminal_there_is_one_line(
 
 def test_on_a_terminal_there_is_a_bar() -> None:
     program = (
-        "from edgeseg.models.progress import shown_progress\n"
+        "from edgeseg.models.fetch.progress import shown_progress\n"
         "with shown_progress('x.bin', 1000) as show: show(1000)"
     )
     ours, theirs = os.openpty()

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeseg.models import zoo
-from edgeseg.models.darknet_cfg import parse_cfg
-from edgeseg.models.darknet_plan import Network, plan_network
-from edgeseg.models.darknet_weights import write_random_weights
-from edgeseg.models.lint import Finding, lint
+from edgeseg.models.darknet.cfg import parse_cfg
+from edgeseg.models.darknet.lint import Finding, lint
+from edgeseg.models.darknet.plan import Network, plan_network
+from edgeseg.models.darknet.weights import write_random_weights
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from head_net import CFG
 
 from edgeseg.models import zoo
-from edgeseg.models.lint import MAX_FINDINGS, Finding, is_clean, lint
+from edgeseg.models.darknet.lint import MAX_FINDINGS, Finding, is_clean, lint
 
 
 @pytest.fixture

@@ -161,7 +161,7 @@ def test_a_converted_model_needs_no_more_memory_than_a_layer(darknet: Pair, tmp_
     cfg, weights, network = nets.place(tmp_path, net(*[conv(341)] * 16))
     assert network.weights_bytes > 60e6
     code = (
-        "import resource, sys; from pathlib import Path; import edgeseg.models.darknet_onnx\n"
+        "import resource, sys; from pathlib import Path; import edgeseg.models.darknet.export\n"
         "from edgeseg.models.cache import cached_onnx\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak(); cached_onnx(Path(sys.argv[1]), Path(sys.argv[2]))\n"

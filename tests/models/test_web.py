@@ -13,9 +13,9 @@ import pytest
 from file_server import Answer, FileServer, Handler, file_server
 
 from edgeseg.errors import DownloadError
-from edgeseg.models.download import Patience, download
-from edgeseg.models.pinned import PinnedFile
-from edgeseg.models.web import Web
+from edgeseg.models.fetch.download import Patience, download
+from edgeseg.models.fetch.pinned import PinnedFile
+from edgeseg.models.fetch.web import Web
 
 BODY = random.Random(1).randbytes(40_000)
 FAST = Patience(silence_s=1.0, rounds=2, backoff_s=0.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeseg.models.pinned import PackagedFile, PinnedFile
+from edgeseg.models.fetch.pinned import PackagedFile, PinnedFile
 from edgeseg.types import Size
 
 FOLDER = Path(__file__).parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgeseg.models.onnx_graph import GraphBuilder
+from edgeseg.models.darknet.onnx_graph import GraphBuilder
 
 Writer = Callable[[GraphBuilder, str, str], str]
 """Takes the graph, the tensor, and the name its result shall have."""

@@ -11,11 +11,11 @@ import difflib
 from collections.abc import Callable, Iterator
 
 from edgeseg.errors import DarknetError
-from edgeseg.models.darknet_cfg import Cfg, Entry, Section
-from edgeseg.models.darknet_heads import MAX_ANCHORS
-from edgeseg.models.darknet_keys import KNOWN_KEYS
-from edgeseg.models.darknet_options import ACTIVATIONS
-from edgeseg.models.findings import Finding, Severity, finding_of
+from edgeseg.models.darknet.cfg import Cfg, Entry, Section
+from edgeseg.models.darknet.findings import Finding, Severity, finding_of
+from edgeseg.models.darknet.heads import MAX_ANCHORS
+from edgeseg.models.darknet.keys import KNOWN_KEYS
+from edgeseg.models.darknet.options import ACTIVATIONS
 
 HEADS = ("yolo", "region")
 _TRAINING_KEYS = ("batch", "subdivisions")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeseg.errors import DarknetError
-from edgeseg.models.darknet_cfg import Section
-from edgeseg.models.darknet_options import ACTIVATIONS, IMAGE, MAX_SIDE, Shape
+from edgeseg.models.darknet.cfg import Section
+from edgeseg.models.darknet.options import ACTIVATIONS, IMAGE, MAX_SIDE, Shape
 
 
 class ShapeError(DarknetError):

@@ -13,12 +13,12 @@ from pathlib import Path
 from edgeseg.errors import DarknetError
 from edgeseg.files import sha256_of
 from edgeseg.models.class_names import read_names
-from edgeseg.models.darknet_cfg import Cfg, Section, parse_cfg
-from edgeseg.models.darknet_options import Convolution
-from edgeseg.models.darknet_plan import Layer, Network, plan_network
-from edgeseg.models.darknet_weights import Weights, place, read_header, read_weights
-from edgeseg.models.findings import Finding, finding_of
-from edgeseg.models.lint_cfg import HEADS, check_cfg
+from edgeseg.models.darknet.cfg import Cfg, Section, parse_cfg
+from edgeseg.models.darknet.findings import Finding, finding_of
+from edgeseg.models.darknet.lint_cfg import HEADS, check_cfg
+from edgeseg.models.darknet.options import Convolution
+from edgeseg.models.darknet.plan import Layer, Network, plan_network
+from edgeseg.models.darknet.weights import Weights, place, read_header, read_weights
 from edgeseg.models.zoo import MODELS, KnownModel
 
 __all__ = ["Finding", "is_clean", "lint"]

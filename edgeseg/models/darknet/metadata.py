@@ -7,8 +7,8 @@ from pathlib import Path
 from edgeseg.errors import DarknetError
 from edgeseg.files import sha256_of
 from edgeseg.models.class_names import class_names_for
-from edgeseg.models.darknet_options import Epsilon
-from edgeseg.models.darknet_plan import Network
+from edgeseg.models.darknet.options import Epsilon
+from edgeseg.models.darknet.plan import Network
 from edgeseg.models.onnx_model import Metadata
 
 WRITER_VERSION = 1

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.errors import DarknetError
-from edgeseg.models.darknet_options import (
+from edgeseg.models.darknet.onnx_activations import add_activation
+from edgeseg.models.darknet.onnx_graph import GraphBuilder, TensorSpec
+from edgeseg.models.darknet.options import (
     Convolution,
     Epsilon,
     GlobalAverage,
@@ -26,10 +28,8 @@ from edgeseg.models.darknet_options import (
     Shortcut,
     Upsample,
 )
-from edgeseg.models.darknet_plan import Layer
-from edgeseg.models.darknet_weights import Weights, place
-from edgeseg.models.onnx_activations import add_activation
-from edgeseg.models.onnx_graph import GraphBuilder, TensorSpec
+from edgeseg.models.darknet.plan import Layer
+from edgeseg.models.darknet.weights import Weights, place
 
 _DIVISORS: dict[Epsilon, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "pjreddie": lambda variance: np.sqrt(variance) + 1e-6,

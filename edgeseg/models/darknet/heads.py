@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edgeseg.errors import DarknetError
-from edgeseg.models.darknet_cfg import Section
-from edgeseg.models.darknet_options import Plan
-from edgeseg.models.darknet_site import Site
+from edgeseg.models.darknet.cfg import Section
+from edgeseg.models.darknet.options import Plan
+from edgeseg.models.darknet.site import Site
 from edgeseg.types import HeadSpec
 
 MAX_CLASSES = 10_000

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from edgeseg.errors import DarknetError
-from edgeseg.models.darknet_cfg import Cfg, Section
-from edgeseg.models.darknet_heads import plan_region, plan_yolo, refusal
-from edgeseg.models.darknet_layers import PLANNERS
-from edgeseg.models.darknet_options import IMAGE, MAX_SIDE, Options, Plan, Shape
-from edgeseg.models.darknet_site import ShapeError, Site
+from edgeseg.models.darknet.cfg import Cfg, Section
+from edgeseg.models.darknet.heads import plan_region, plan_yolo, refusal
+from edgeseg.models.darknet.layers import PLANNERS
+from edgeseg.models.darknet.options import IMAGE, MAX_SIDE, Options, Plan, Shape
+from edgeseg.models.darknet.site import ShapeError, Site
 from edgeseg.types import HeadSpec, Size
 
 MAX_PARAMETERS = 500_000_000

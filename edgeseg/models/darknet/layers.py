@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from edgeseg.models.darknet_options import (
+from edgeseg.models.darknet.options import (
     MAX_CHANNELS,
     MAX_SIDE,
     Convolution,
@@ -25,7 +25,7 @@ from edgeseg.models.darknet_options import (
     Shortcut,
     Upsample,
 )
-from edgeseg.models.darknet_site import Site
+from edgeseg.models.darknet.site import Site
 
 _REFUSED = (
     "antialiasing", "binary", "coordconv", "deform", "dontload", "dontloadscales", "flipped",

@@ -19,9 +19,9 @@ from typing import IO
 
 from edgeseg.errors import DownloadError
 from edgeseg.files import part_path, sha256_of
-from edgeseg.models.pinned import PinnedFile, disk_errors
-from edgeseg.models.progress import shown_progress
-from edgeseg.models.web import Interrupted, Refused, Web, network_errors, shown_url
+from edgeseg.models.fetch.pinned import PinnedFile, disk_errors
+from edgeseg.models.fetch.progress import shown_progress
+from edgeseg.models.fetch.web import Interrupted, Refused, Web, network_errors, shown_url
 
 log = logging.getLogger(__name__)
 
