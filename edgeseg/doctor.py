@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseg import __version__
-from edgeseg.errors import EdgesegError
 from edgeseg.files import cache_dir
 
 
@@ -203,25 +202,19 @@ def _devices() -> Iterator[Finding]:
 
 
 def _cameras() -> Iterator[Finding]:
-    from edgeseg.sources.camera import list_cameras
+    from edgeseg.sources.cameras import list_cameras
 
-    try:
-        cameras = list_cameras()
-    except EdgesegError as error:
-        yield Finding("cameras", error.message, ok=False, fix=error.hint or "")
-        return
+    cameras = list_cameras()
     yield Finding(
         "cameras",
-        "; ".join(camera.describe().split("\n")[0] for camera in cameras) or "none",
+        "; ".join(f"{camera.path} {camera.name}" for camera in cameras) or "none",
         ok=bool(cameras),
         fix="plug one in, then: edgeseg cameras",
     )
-    locked = [
-        str(node) for node in Path("/dev").glob("video*") if not os.access(node, os.R_OK | os.W_OK)
-    ]
-    if locked:
-        fix = "sudo usermod -aG video $USER, then log in again"
-        yield Finding("camera access", f"not ours to open: {', '.join(locked)}", ok=False, fix=fix)
+    for camera in cameras:
+        if camera.problem:
+            fix = "if it is a permission: sudo usermod -aG video $USER, then log in again"
+            yield Finding(f"camera {camera.path}", camera.problem, ok=False, fix=fix)
 
 
 def _display() -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from edgeseg.settings import Settings, option_names
 
 if TYPE_CHECKING:
     from edgeseg.runner import Summary
+    from edgeseg.sources.cameras import Camera
 
 
 def print_summary(summary: Summary) -> None:
@@ -65,7 +66,7 @@ def _toml(value: object) -> str:
 
 def print_cameras(*, as_json: bool) -> None:
     """Print the cameras of this machine."""
-    from edgeseg.sources.camera import list_cameras
+    from edgeseg.sources.cameras import list_cameras
 
     cameras = list_cameras()
     if as_json:
@@ -74,7 +75,20 @@ def print_cameras(*, as_json: bool) -> None:
     if not cameras:
         print("no cameras found (no /dev/video* that can capture)")
     for camera in cameras:
-        print(camera.describe())
+        print("\n".join(camera_lines(camera)))
+
+
+def camera_lines(camera: Camera) -> list[str]:
+    """Give a camera's lines: what it is, then a line for each format and size."""
+    lines = [f"{camera.path}  {camera.name}" + (f"  ({camera.driver})" if camera.driver else "")]
+    lines += [f"  stable name: {camera.by_id}"] if camera.by_id else []
+    lines += [f"  {camera.problem}"] if camera.problem else []
+    for modes in camera.formats:
+        for size in modes.sizes:
+            rates = " ".join(f"{fps:g}" for fps in size.fps) or "unknown"
+            width, height = size.size_px
+            lines.append(f"  {modes.fourcc}  {width}x{height} at {rates} FPS")
+    return lines
 
 
 def print_sinks() -> None:

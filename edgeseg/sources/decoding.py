@@ -61,6 +61,16 @@ def turned(image: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.rotate(image, codes[quarters - 1]), np.uint8)
 
 
+def best_video(container: Any) -> Any | None:
+    """Give the stream to watch; None without one, or without a decoder for it."""
+    try:
+        stream = container.streams.best("video")
+    except IndexError:
+        # FFmpeg found one that appeared after PyAV had made its list.
+        return None
+    return stream if stream is not None and stream.codec_context is not None else None
+
+
 def bound_decoder(stream: Any, *, live: bool) -> None:
     """Set threads and limits of a stream's decoder before its first packet.
 

@@ -178,7 +178,21 @@ def is_cut_off(data: bytes) -> bool:
         # Neither marker can stand inside coded data; thumbnails come before it.
         return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
     if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data[-65536:]
+        return not _png_ends(data)
+    return False
+
+
+def _png_ends(data: bytes) -> bool:
+    """Walk a PNG's chunks; False when one reaches beyond the file.
+
+    OpenCV takes memory for the length a chunk claims: up to 4 GB for a few bytes.
+    """
+    position = 8
+    while position + 12 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "big")
+        if data[position + 4 : position + 8] == b"IEND":
+            return True
+        position += 12 + length
     return False
 
 

@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.errors import SourceLostError, SourceOpenError
-from edgeseg.sources.decoding import PictureConverter, bound_decoder, plausible_fps, reason_of
+from edgeseg.sources.decoding import (
+    PictureConverter,
+    best_video,
+    bound_decoder,
+    plausible_fps,
+    reason_of,
+)
 from edgeseg.sources.live import LiveSource
 from edgeseg.sources.options import SourceOptions
 from edgeseg.sources.uri import check_address, has_secrets, shown
@@ -46,8 +52,8 @@ class StreamCapture:
         self._seen = False
         self._container = self._connected(uri, dict(protocol))
         try:
-            stream = self._container.streams.best("video")
-            if stream is None or stream.codec_context is None:
+            stream = best_video(self._container)
+            if stream is None:
                 raise SourceOpenError(f"{self._name}: no video in it that can be decoded")
             bound_decoder(stream, live=True)
         except BaseException:

@@ -18,6 +18,7 @@ from edgeseg.sources.base import SourceInfo
 from edgeseg.sources.decoding import (
     MAX_PIXELS,
     PictureConverter,
+    best_video,
     bound_decoder,
     plausible_fps,
     reason_of,
@@ -106,10 +107,9 @@ class VideoFile:
         return None if self._secret else error
 
     def _video_stream(self) -> Any:
-        stream = self._container.streams.best("video")
-        if stream is None or stream.codec_context is None:
-            what = "no video in it" if stream is None else "no decoder for its codec"
-            raise SourceOpenError(f"{self._name}: {what}")
+        stream = best_video(self._container)
+        if stream is None:
+            raise SourceOpenError(f"{self._name}: no video in it that can be decoded")
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > MAX_PIXELS:
             raise SourceOpenError(

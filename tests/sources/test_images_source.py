@@ -203,6 +203,18 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) ->
             open_source(path)
 
 
+def test_a_png_chunk_that_claims_gigabytes_is_refused(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    PIL.Image.fromarray(quadrants()).save(file, "PNG")
+    data = bytearray(file.getvalue())
+    place = data.index(b"IDAT")
+    data[place - 4] = 0xFF
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    with pytest.raises(SourceOpenError, match="cut off"):
+        open_source(path)
+
+
 def test_natural_order_puts_two_before_ten() -> None:
     names = ["a10b2", "a2", "a10b10", "b", "A1", "²", "10", "9"]
     assert sorted(names, key=natural_key) == ["9", "10", "A1", "a2", "a10b2", "a10b10", "b", "²"]
