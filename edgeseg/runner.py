@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from edgeseg.errors import EdgesegError
@@ -62,7 +63,9 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
     source = load_source(settings)
     with Segmenter.from_settings(settings, model, throughput=not source.info.live) as segmenter:
         if not sinks:
-            sinks = default_sinks(source.info, settings.output, headless=settings.headless or settings.show)
+            sinks = default_sinks(
+                source.info, settings.output, headless=settings.headless or settings.show
+            )
         info = RunInfo(source.info, model.class_names, model.name)
         pipeline = segmenter.pipeline(source, max_frames=settings.max_frames)
         delivery = Delivery(pipeline, sinks, Overlay(info.class_names))
@@ -104,6 +107,8 @@ class Delivery:
         """Deliver every result, then close all sinks, whatever happened."""
         watch = self._pipeline.stopwatch
         start_s = time.monotonic()
+        name = info.source.name
+        title = name if "://" in name else Path(name).name
         try:
             for sink in self._sinks:
                 sink.open(info)
@@ -113,7 +118,7 @@ class Delivery:
                     picture = None
                     if self._draws:
                         with watch.over("overlay"):
-                            status = Status(fps=self._rate.fps, source=info.source.name)
+                            status = Status(title, self._rate.fps)
                             picture = self._overlay.draw(result, status)
                     for sink in self._sinks:
                         with watch.over(f"sink {sink.name}"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -98,7 +99,9 @@ def _demo(text: str, options: SourceOptions) -> Source:
 
     query_of(text, ())
     name = shown(text).partition("://")[2].strip("/")
-    return _path(fetch_clip(name) if name else fetch_clip(), options)
+    source = _path(fetch_clip(name) if name else fetch_clip(), options)
+    source.info = dataclasses.replace(source.info, name=shown(text))
+    return source
 
 
 def _file(text: str, options: SourceOptions) -> Source:

@@ -108,6 +108,9 @@ class StreamCapture:
     def _decode_packet(self) -> None:
         try:
             packet = next(self._packets, None)
+        except IndexError:
+            # PyAV's end of a stream in which another appeared late.
+            packet = None
         except av.FFmpegError as error:
             raise SourceLostError(f"{self._name}: lost: {reason_of(error)}") from self._cause(error)
         if packet is None:

@@ -161,11 +161,12 @@ class VideoFile:
         return None
 
     def _decoded(self) -> Iterator[Any]:
-        corrupt_end = False
+        corrupt_end = flushed = False
         for packet in self._packets():
             if packet.size:
                 self._packets_seen += 1
                 corrupt_end = packet.is_corrupt
+            flushed = not packet.size
             try:
                 pictures = packet.decode()
             except av.FFmpegError as error:
@@ -173,7 +174,7 @@ class VideoFile:
                 self._drops[CORRUPT] += 1
                 continue
             yield from pictures
-        if self._gave_up:
+        if not flushed:
             with contextlib.suppress(av.FFmpegError):
                 yield from self._stream.decode(None)
         if corrupt_end or self._gave_up:
@@ -188,6 +189,9 @@ class VideoFile:
                 for packet in packets:
                     failures = 0
                     yield packet
+            except IndexError:
+                # PyAV's end of a file in which a stream appeared late.
+                return
             except av.FFmpegError as error:
                 if self._remote and not isinstance(error, av.InvalidDataError):
                     raise SourceLostError(

@@ -86,6 +86,13 @@ def test_a_score_of_exactly_conf_is_no_candidate(objectness, score, labels):
     assert run([head], [spec], conf=0.49999997, labels=labels)[1].tolist() == [0.5]
 
 
+def test_objectness_must_pass_even_where_a_class_value_is_above_1():
+    spec = spec_of("v4-csp", classes=1, anchors=1)
+    head = np.array([0.5, 0.5, 0.5, 0.5, 0.4, 2], np.float32).reshape(6, 1, 1)
+    assert len(run([head], [spec], conf=0.5)[1]) == 0
+    assert len(run([head], [spec], conf=0.3)[1]) == 1
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     form=st.sampled_from(sorted(FORMS)),

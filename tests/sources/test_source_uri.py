@@ -26,7 +26,7 @@ WORD = st.text("abcXYZ019-._~%!$&'()*+,;=:", min_size=1, max_size=12)
         ("https://host/a@b/c.mp4?sig=abc", "https://host/a@b/c.mp4"),
         ("rtsp://user:p@ss@host/x", "rtsp://host/x"),
         ("clip@home.mp4", "clip@home.mp4"),
-        ("/tmp/what?.mp4", "/tmp/what?.mp4"),
+        ("/media/what?.mp4", "/media/what?.mp4"),
         ("0", "0"),
     ],
 )
