@@ -17,14 +17,14 @@ Array = NDArray[Any]
 
 
 def axis_weights(source: int, target: int) -> Array:
-    """float64[target, source]: bilinear, half-pixel centres, edges repeated."""
+    """float64[target, source]: bilinear, first pixel on first, last on last."""
     weights = np.zeros((target, source))
     for out in range(target):
-        position = (out + 0.5) * source / target - 0.5
+        position = out * (source - 1) / (target - 1) if target > 1 else source - 1
         low = math.floor(position)
         share = position - low
-        weights[out, min(max(low, 0), source - 1)] += 1 - share
-        weights[out, min(max(low + 1, 0), source - 1)] += share
+        weights[out, low] += 1 - share
+        weights[out, min(low + 1, source - 1)] += share
     return weights
 
 

@@ -24,14 +24,14 @@ struct Tap {
 };
 
 // Sum of the weights of an axis that is `out_size` long.
-EDGESEG_HD inline int tap_total(int out_size) { return 2 * out_size; }
+EDGESEG_HD inline int tap_total(int out_size) { return out_size > 1 ? out_size - 1 : 1; }
 
-// The centre of output pixel `out` in the source, (out + 1/2) source_size / out_size - 1/2,
-// held inside the picture.
+// Where output pixel `out` falls in the source, as Darknet has it (resize_image in image.c):
+// first on first and last on last, out (source_size - 1) / (out_size - 1). A single pixel
+// is the last one.
 EDGESEG_HD inline Tap tap(int out, int out_size, int source_size) {
     const int total = tap_total(out_size);
-    const int position = (2 * out + 1) * source_size - out_size;  // in units of 1 / total
-    if (position <= 0) return {0, source_size > 1 ? 1 : 0, 0};
+    const int position = (out_size > 1 ? out : 1) * (source_size - 1);  // in units of 1 / total
     const int index = position / total;
     // Always a pair of neighbours: a kernel may then read both in one go.
     if (index >= source_size - 1) {
