@@ -64,7 +64,9 @@ def coco_map(cfg: Path, files: Files, data_dir: Path) -> tuple[float, float]:
         for image in truth.dataset["images"]:
             path = data_dir / "coco_val128" / "images" / image["file_name"]
             seen = segmenter.predict(path).detections
-            xywh = np.column_stack((seen.boxes_px[:, :2], seen.boxes_px[:, 2:] - seen.boxes_px[:, :2]))
+            xywh = np.column_stack(
+                (seen.boxes_px[:, :2], seen.boxes_px[:, 2:] - seen.boxes_px[:, :2])
+            )
             rows += [
                 [image["id"], *box, score, class_id]
                 for box, score, class_id in zip(xywh, seen.scores, seen.class_ids, strict=True)

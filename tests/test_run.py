@@ -20,7 +20,7 @@ from edgeseg.runner import run
 from edgeseg.settings import settings_from
 
 SCENE = "test://?size=320x240&fps=25&frames=30"
-EDGESEG = [sys.executable, "-c", "from edgeseg.cli import main; main()"]
+EDGESEG = [sys.executable, "-m", "edgeseg"]
 
 
 @pytest.fixture(scope="module")

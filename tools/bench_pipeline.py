@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,12 @@ from edgeseg.models import open_model, registry
 from edgeseg.runner import run
 from edgeseg.settings import settings_from
 from edgeseg.types import Batch, Letterbox, Model
+
+PEAK_OF = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def main() -> None:
@@ -137,18 +142,21 @@ def _machine() -> dict[str, object]:
 def _peak_memory_mb(clip: Path, options: argparse.Namespace) -> float:
     """Give the peak resident memory of `edgeseg run`, a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", "from edgeseg.cli import main; main()", "run", str(clip)]
+        command = [sys.executable, "-m", "edgeseg", "run", str(clip)]
         command += ["--model", options.model, "--size", str(options.size), "--headless"]
         command += ["--sink", f"{folder}/a.mp4", "--sink", f"{folder}/a.jsonl"]
-        subprocess.run(command, check=True, capture_output=True)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        # A process in between: a child counts the memory of the one it was forked from.
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK_OF, *command], check=True, stdout=subprocess.PIPE, text=True
+        )
+    return int(done.stdout) / 1024
 
 
 def _first_result_s(clip: Path, options: argparse.Namespace) -> float:
     """Give the time from process start to the first JSONL line, the median of five."""
     times = []
     for _ in range(5):
-        command = [sys.executable, "-c", "from edgeseg.cli import main; main()", "run", str(clip)]
+        command = [sys.executable, "-m", "edgeseg", "run", str(clip)]
         command += ["--model", options.model, "--size", str(options.size), "--sink", "jsonl:-"]
         start = time.perf_counter()
         with subprocess.Popen(
