@@ -2,14 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NATIVE := CMakeLists.txt pyproject.toml $(shell find csrc -type f)
-CXX_FILES := $(shell find csrc -name '*.h' -o -name '*.cpp' -o -name '*.cu')
+NATIVE := CMakeLists.txt pyproject.toml $(shell find csrc cmake -type f)
+CXX_FILES := $(shell find csrc tests/kernels_on_cpu -name '*.h' -o -name '*.cpp' -o -name '*.cu')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench gpu-check clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 $(VENV)/pip.ok:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "edgeseg needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
@@ -45,6 +45,11 @@ format: $(VENV)/dev.ok  ## bring every file into format
 bench: $(VENV)/dev.ok  ## the native ops and the whole pipeline against what one would write by hand
 	$(BIN)/python tools/bench_ops.py --output edgeseg-out/bench_ops.json
 	$(BIN)/python tools/bench_pipeline.py --output edgeseg-out/bench_pipeline.json
+
+# A device is required here: a test that cannot reach it fails instead of being skipped.
+gpu-check: $(VENV)/dev.ok  ## on a machine with a GPU: the CUDA ops against the CPU's, then their times
+	EDGESEG_REQUIRE_CUDA=1 $(BIN)/python -m pytest tests/ops
+	$(BIN)/python tools/bench_cuda.py --output edgeseg-out/bench_cuda.json
 
 clean:  ## remove the environment and every build product
 	rm -rf $(VENV) build edgeseg-out edgeseg/_native*.so

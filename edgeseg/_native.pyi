@@ -6,7 +6,7 @@ with the argument's name.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,13 @@ def cuda_built() -> bool:
 
 def device_count() -> int:
     """Count the CUDA devices that can be used; 0 without the kernels or a driver."""
+
+def cuda_status() -> dict[str, Any]:
+    """Tell what the CUDA runtime and the driver say.
+
+    cuda_built; devices, how many; error, why there is none, in the runtime's words
+    ("" when all is well); runtime_version and driver_version, 13000 for 13.0.
+    """
 
 def simd_levels() -> list[str]:
     """Name the instruction sets that can be forced on this machine, poorest first."""
@@ -101,3 +108,177 @@ def soft_nms(
     Gives indices and softened scores, best first (Bodla et al., ICCV 2017,
     Gaussian); what falls below `min_score` is removed.
     """
+
+class cuda:  # noqa: N801 - a module of the extension
+    """The ops on a CUDA device; only where `cuda_built()`.
+
+    They take device pointers and a stream's handle as int, allocate nothing,
+    read every count on the device and can be captured in a graph. The default
+    stream (0) is refused. A failed call raises `edgeseg.errors.DeviceError`.
+    csrc/cuda/*.h say in full what each promises.
+    """
+
+    MAX_BATCH: int
+    """Pictures of one letterbox call."""
+    MAX_CANDIDATES: int
+    """Candidates that can compete; of more, the best stay."""
+    HEADER_BYTES: int
+    """Before the detections that nms writes; the first four are their number, uint32."""
+    DETECTION_BYTES: int
+    """box float32[4], score float32, class_id int32, index uint32, four unused."""
+
+    @staticmethod
+    def device_facts(device: int = 0) -> dict[str, Any]:
+        """Tell name, compute capability, memory and kind of a device."""
+
+    @staticmethod
+    def use_device(device: int) -> None:
+        """Make a device the one of this thread."""
+
+    class Buffer:
+        """Memory of the current device, freed with this object."""
+
+        pointer: int
+        bytes: int
+        def __init__(self, bytes: int) -> None: ...  # noqa: A002 - what it is
+        def upload(self, array: NDArray[Any], stream: int, offset: int = 0) -> None:
+            """Copy a C-contiguous array to the device."""
+
+        def download(self, array: NDArray[Any], stream: int, offset: int = 0) -> None:
+            """Copy from the device into a C-contiguous array, and wait for it."""
+
+        def copy_to(self, target: cuda.Buffer, stream: int) -> None:
+            """Copy all of it to another buffer of the device."""
+
+        def fill(self, value: int, stream: int) -> None:
+            """Set every byte."""
+
+    class Stream:
+        """A stream that does not wait for the default stream."""
+
+        handle: int
+        def synchronize(self) -> None:
+            """Wait for all of its work."""
+
+    class Event:
+        """A moment of a stream."""
+
+        def record(self, stream: int) -> None:
+            """Mark this moment."""
+
+        def elapsed_ms(self, begin: cuda.Event) -> float:
+            """Wait for this event; give the milliseconds since `begin`."""
+
+    class Graph:
+        """Work that a stream was given, to be given again."""
+
+        @staticmethod
+        def begin_capture(stream: int) -> None:
+            """From here on the stream's work is kept instead of done."""
+
+        def __init__(self, stream: int) -> None: ...
+        def launch(self, stream: int) -> None:
+            """Give the work to a stream."""
+
+    class Picture:
+        """One picture in device memory; pitches are bytes from row to row."""
+
+        def __init__(
+            self,
+            pixels: int,
+            size_px: tuple[int, int],
+            pitch: int,
+            *,
+            chroma: int = 0,
+            chroma_pitch: int = 0,
+        ) -> None: ...
+
+    @staticmethod
+    def letterbox(
+        pictures: Sequence[cuda.Picture],
+        regions: Sequence[tuple[int, int, int, int]],
+        out: int,
+        net_px: tuple[int, int],
+        stream: int,
+        *,
+        format: Literal["bgr", "rgb", "bgra", "rgba", "nv12"] = "bgr",  # noqa: A002
+        dtype: Literal["float32", "float16"] = "float32",
+        pad: float = 127.5,
+    ) -> None:
+        """Resize each picture into its region of `out`, [pictures, 3, H, W], and fill the rest.
+
+        The bits of the CPU's `letterbox`; float16 is that, rounded to nearest.
+        NV12 is converted first as OpenCV does. The network's width must be a
+        multiple of 8.
+        """
+
+    class Candidates:
+        """Candidates in device memory: float32[M, 4], float32[M], int32[M], and uint32, how many.
+
+        `capacity` is M. For nms, a `count` of 0 means that there are M.
+        """
+
+        def __init__(
+            self, boxes: int, scores: int, class_ids: int, count: int, capacity: int
+        ) -> None: ...
+
+    class Decoder:
+        """`decode` for heads of one shape."""
+
+        workspace_bytes: int
+        def __init__(
+            self,
+            shapes: Sequence[tuple[int, int, int]],
+            specs: Sequence[YoloHead],
+            net_px: tuple[int, int],
+            conf: float,
+            labels: Literal["multi", "best"] = "multi",
+            *,
+            max_candidates: int = 4096,
+            dtype: Literal["float32", "float16"] = "float32",
+            wanted: int = 0,
+        ) -> None:
+            """Prepare for heads of (channels, rows, columns) each.
+
+            `wanted` is device memory, uint8[classes]: classes that are 0 in it are
+            left out before the best `max_candidates` are taken.
+            """
+
+        def run(
+            self,
+            heads: Sequence[int],
+            out: cuda.Candidates,
+            workspace: tuple[int, int],
+            stream: int,
+        ) -> None:
+            """Find the candidates of one picture, best first; `workspace` is pointer and bytes.
+
+            The bits of the CPU's `decode`, in the strict order.
+            """
+
+    @staticmethod
+    def nms_workspace_bytes(capacity: int, *, ranked: bool = False) -> int:
+        """Tell what nms needs for so many candidates."""
+
+    @staticmethod
+    def nms(
+        candidates: cuda.Candidates,
+        out: int,
+        workspace: tuple[int, int],
+        stream: int,
+        iou: float = 0.45,
+        *,
+        kind: Literal["greedy", "diou"] = "greedy",
+        agnostic: bool = False,
+        max_detections: int = 300,
+        max_candidates: int = 4096,
+        ranked: bool = False,
+        to_source: tuple[float, float, float, float, float, float] | None = None,
+    ) -> None:
+        """Choose boxes greedily, per class; write header and detections, best first, to `out`.
+
+        The boxes of the CPU's `nms` among the best `max_candidates`. `ranked`:
+        the candidates are in the strict order and finite, as a Decoder gives
+        them. `to_source` maps the boxes: region's x and y, scale in x and y (as
+        in `edgeseg.types.Letterbox`), the picture's width and height.
+        """

@@ -33,6 +33,11 @@ app.command(
     name="models",
     help="List, fetch, inspect, convert and check models.",
 )
+app.command(
+    "edgeseg.engines.commands:app",
+    name="engines",
+    help="Build TensorRT engines, list them, clear up.",
+)
 
 _origins: dict[str, str] = {}
 

@@ -12,6 +12,7 @@
         SourceLostError          4   it did, and then stayed away
       SinkError                  5   a place where results should go
       EngineError                6   the network could not be loaded or run
+        BuildCancelledError    130   an engine's build was stopped by Ctrl-C
       DeviceError                6   a device is missing, or a call to it failed
       MissingDependencyError     7   a package to install; names the extra
 
@@ -96,6 +97,12 @@ class EngineError(EdgesegError):
     """The network cannot be loaded or run."""
 
     exit_code = 6
+
+
+class BuildCancelledError(EngineError):
+    """An engine's build was stopped before its end; nothing was written."""
+
+    exit_code = 130
 
 
 class DeviceError(EdgesegError):

@@ -28,6 +28,19 @@ def data_dir() -> Path:
     return DATA
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a CUDA device where there is none, unless one is required."""
+    from edgeseg import _native
+
+    status = _native.cuda_status()
+    if status["devices"] > 0 or os.environ.get("EDGESEG_REQUIRE_CUDA") == "1":
+        return
+    skip = pytest.mark.skip(reason=f"no CUDA device: {status['error']}")
+    for item in items:
+        if item.get_closest_marker("needs_cuda") is not None:
+            item.add_marker(skip)
+
+
 @pytest.fixture(autouse=True)
 def private_folders(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

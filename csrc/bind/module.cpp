@@ -1,4 +1,7 @@
 #include "bind/register.h"
+#if defined(EDGESEG_WITH_CUDA)
+#include "bind/register_cuda.h"
+#endif
 
 PYBIND11_MODULE(_native, module) {
     module.doc() = "Pixel work of edgeseg in C++; see csrc/ops for what each op promises.";
@@ -6,4 +9,7 @@ PYBIND11_MODULE(_native, module) {
     edgeseg::bind::register_letterbox(module);
     edgeseg::bind::register_decode(module);
     edgeseg::bind::register_nms(module);
+#if defined(EDGESEG_WITH_CUDA)
+    edgeseg::bind::register_cuda(module);
+#endif
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bind/arrays.h"
+#include "bind/names.h"
 #include "bind/register.h"
 #include "ops/checks.h"
 #include "ops/decode.h"
@@ -17,12 +18,6 @@ HeadKind kind_named(const std::string& name) {
     if (name == "yolo") return HeadKind::kYolo;
     if (name == "region") return HeadKind::kRegion;
     refuse("kind must be \"yolo\" or \"region\", got \"", name, "\"");
-}
-
-bool multi_label(const std::string& labels) {
-    if (labels == "multi") return true;
-    if (labels == "best") return false;
-    refuse("labels must be \"multi\" or \"best\", got \"", labels, "\"");
 }
 
 YoloHead make_head(const std::string& kind, const std::vector<std::pair<float, float>>& anchors,

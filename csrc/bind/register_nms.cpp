@@ -1,6 +1,7 @@
 #include <string>
 
 #include "bind/arrays.h"
+#include "bind/names.h"
 #include "bind/register.h"
 #include "ops/checks.h"
 #include "ops/nms.h"
@@ -9,12 +10,6 @@ namespace py = pybind11;
 
 namespace edgeseg::bind {
 namespace {
-
-Overlap overlap_of(const std::string& kind) {
-    if (kind == "greedy") return Overlap::kIou;
-    if (kind == "diou") return Overlap::kDiou;
-    refuse("kind must be \"greedy\" or \"diou\", got \"", kind, "\"");
-}
 
 ScoredBoxes scored_boxes(const py::array& boxes, const py::array& scores,
                          const py::array& class_ids) {

@@ -58,13 +58,18 @@ void check_head(const YoloHead& head) {
     }
 }
 
-Candidates decode(Device device, const std::vector<core::HeadView>& heads,
-                  const std::vector<YoloHead>& specs, const DecodeOptions& options) {
+void check_decode(const std::vector<core::HeadView>& heads, const std::vector<YoloHead>& specs,
+                  const DecodeOptions& options) {
     if (heads.size() != specs.size()) {
         refuse("heads and specs must be as many, got ", heads.size(), " and ", specs.size());
     }
     for (std::size_t i = 0; i < heads.size(); ++i) check_fit(i, heads[i], specs[i]);
     check_options(options);
+}
+
+Candidates decode(Device device, const std::vector<core::HeadView>& heads,
+                  const std::vector<YoloHead>& specs, const DecodeOptions& options) {
+    check_decode(heads, specs, options);
     if (device != Device::kCpu) refuse_device("decode", device);
     return cpu::decode(heads, specs, options);
 }

@@ -31,6 +31,10 @@ struct DecodeOptions {
     std::int64_t max_candidates;
 };
 
+// Throws std::invalid_argument when heads and specs do not fit, or an option is out of range.
+void check_decode(const std::vector<core::HeadView>& heads, const std::vector<YoloHead>& specs,
+                  const DecodeOptions& options);
+
 struct Candidates {
     std::vector<core::Box> boxes_net;
     std::vector<float> scores;

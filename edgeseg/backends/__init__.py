@@ -62,7 +62,13 @@ def _no_cuda() -> DeviceError:
             "this build of edgeseg has no CUDA kernels",
             hint=f"Install the CUDA toolkit and reinstall edgeseg from source, {cpu}",
         )
+    status = _native.cuda_status()
+    if status["devices"] == 0:
+        return DeviceError(
+            f"no CUDA device can be used: {status['error'] or 'the driver reports none'}",
+            hint=f"See what is missing: edgeseg doctor, {cpu}",
+        )
     return DeviceError(
-        "no CUDA device can be used",
-        hint=f"See what is missing: edgeseg doctor, {cpu}",
+        "the CUDA ops of this version have no backend yet",
+        hint="Use the CPU: --backend cpu",
     )

@@ -28,8 +28,8 @@ def open_engine(
     """
     if name == "tensorrt":
         raise EngineError(
-            "this version of edgeseg has no TensorRT engine yet",
-            hint="Use --engine onnxruntime, which runs on the CPU.",
+            "this version of edgeseg builds TensorRT engines but cannot run them yet",
+            hint="Run with --engine onnxruntime, on the CPU. Build with: edgeseg engines build",
         )
     if backend != "cpu":
         raise EngineError(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
+
+import numpy as np
 
 from edgeseg.errors import EngineError, MissingDependencyError
 from edgeseg.types import Batch, Heads, Model
@@ -40,6 +43,8 @@ class OnnxRuntimeEngine:
         # The pipeline's other threads take turns on the same cores: hand out
         # work in small blocks, so that a thread that lost its core holds up less.
         options.add_session_config_entry("session.dynamic_block_base", "4")
+        if model.precision == "int8" and not _int8_is_exact():
+            options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = ort.InferenceSession(
                 str(model.onnx_path), options, providers=["CPUExecutionProvider"]
@@ -50,6 +55,7 @@ class OnnxRuntimeEngine:
                 hint="Export it again: edgeseg models export",
             ) from error
         self._input = self._session.get_inputs()[0].name
+        self._half = self._session.get_inputs()[0].type == "tensor(float16)"
         self._outputs = [output.name for output in self._session.get_outputs()]
         self.description = (
             f"ONNX Runtime {ort.__version__}, CPU, {model.precision}, {_plural(count, 'thread')}"
@@ -58,11 +64,12 @@ class OnnxRuntimeEngine:
 
     def infer(self, batch: Batch) -> Heads:
         """Run the network. Raises EngineError."""
+        images = batch.tensor.astype(np.float16) if self._half else batch.tensor
         try:
-            heads: Heads = self._session.run(self._outputs, {self._input: batch.tensor})
+            heads: Heads = self._session.run(self._outputs, {self._input: images})
         except Exception as error:
             raise EngineError(f"ONNX Runtime failed: {_first_line(error)}") from error
-        return heads
+        return [head.astype(np.float32) for head in heads] if self._half else heads
 
     def close(self) -> None:
         """Release the network."""
@@ -72,6 +79,21 @@ class OnnxRuntimeEngine:
 def _lanes(threads: int) -> int:
     """Give the largest number of equal shares, up to four: each lane holds its own activations."""
     return max(share for share in range(1, 5) if threads % share == 0)
+
+
+def _int8_is_exact(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Say whether the CPU sums INT8 products in 32 bits.
+
+    x86 without VNNI does so in 16 bits, which overflow and spoil the result
+    unless ONNX Runtime is told to take slower kernels.
+    """
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return True
+    try:
+        flags = cpuinfo.read_text().split()
+    except OSError:
+        return False
+    return "avx512_vnni" in flags or "avx_vnni" in flags
 
 
 def available_cpus() -> int:

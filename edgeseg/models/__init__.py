@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edgeseg.errors import ConfigError, ModelNotFoundError, OnnxModelError
 
 if TYPE_CHECKING:
+    from edgeseg.quantize.recipe import Recipe
     from edgeseg.types import Model, Size
 
 __all__ = ["open_model"]
@@ -25,6 +26,7 @@ def open_model(
     names: Path | None = None,
     size: Size | None = None,
     batch: int | None = 1,
+    recipe: Recipe | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Give a model that an engine can load.
@@ -33,11 +35,13 @@ def open_model(
     .cfg (weights of the same stem beside it unless given) or an .onnx that
     edgeseg exported. Darknet models are converted once and then come from the
     cache; `progress` hears of the conversion (done, total). `size` is (width,
-    height); `batch=None` leaves the batch open. Raises ModelNotFoundError,
-    DarknetError, OnnxModelError, DownloadError, ConfigError.
+    height); `batch=None` leaves the batch open; `recipe` is the precision of a
+    converted model (an .onnx has its own), fp32 unless given. Raises
+    ModelNotFoundError, DarknetError, OnnxModelError, DownloadError, ConfigError.
     """
     from edgeseg.models import registry
     from edgeseg.models.cache import cached_onnx
+    from edgeseg.quantize.recipe import FP32
 
     path = Path(model).expanduser()
     if path.suffix.lower() == ".onnx":
@@ -59,6 +63,7 @@ def open_model(
         size=size,
         batch=batch,
         name=name,
+        recipe=recipe or FP32,
         progress=progress,
     )
 

@@ -27,6 +27,7 @@ from edgeseg.models.darknet.metadata import describe
 from edgeseg.models.darknet.options import Epsilon
 from edgeseg.models.darknet.plan import Network, plan_network
 from edgeseg.models.onnx_model import Metadata
+from edgeseg.quantize.recipe import FP32, Recipe
 from edgeseg.types import Model, Size
 
 log = logging.getLogger(__name__)
@@ -45,16 +46,27 @@ def cached_onnx(
     batch: int | None = 1,
     name: str | None = None,
     epsilon: Epsilon = "opencv",
+    recipe: Recipe = FP32,
     progress: Callable[[int, int], None] | None = None,
 ) -> Model:
     """Give the ONNX model of a Darknet network, converted when it is not in the cache.
 
+    Each `recipe` (precision, scales) has its own place there.
     Safe when several processes do it at once. Where the cache cannot be written
     the model goes to a temporary folder that lives as long as the process.
     Raises DarknetError; ModelError when no place can be written.
     """
     network = plan_network(parse_cfg(cfg), size)
-    metadata = describe(network, cfg, weights, names=names, batch=batch, name=name, epsilon=epsilon)
+    metadata = describe(
+        network,
+        cfg,
+        weights,
+        names=names,
+        batch=batch,
+        name=name,
+        epsilon=epsilon,
+        recipe=recipe,
+    )
     key = hashlib.sha256(metadata.to_json().encode()).hexdigest()[:32]
     with _one_at_a_time:
         path = cache_dir() / "onnx" / f"{key}.onnx"
@@ -62,7 +74,7 @@ def cached_onnx(
         if model is not None:
             return model
         try:
-            return _convert(network, weights, path, metadata, epsilon, progress)
+            return _convert(network, weights, path, metadata, epsilon, recipe, progress)
         except OSError as error:
             log.warning(
                 "%s cannot be written (%s); the model is converted for this run only",
@@ -70,7 +82,7 @@ def cached_onnx(
             )  # fmt: skip
         try:
             path = _temporary_folder() / f"{key}.onnx"
-            return _convert(network, weights, path, metadata, epsilon, progress)
+            return _convert(network, weights, path, metadata, epsilon, recipe, progress)
         except OSError as error:
             raise ModelError(
                 f"there is no room for the converted model: {path.parent}: {error.strerror}",
@@ -100,13 +112,14 @@ def _convert(
     path: Path,
     metadata: Metadata,
     epsilon: Epsilon,
+    recipe: Recipe,
     progress: Callable[[int, int], None] | None,
 ) -> Model:
     from edgeseg.models.darknet.export import write
 
     _remove_abandoned(path.parent)
     log.info("converting %s to %s", weights, path)
-    sha256 = write(network, weights, path, metadata, epsilon, progress)
+    sha256 = write(network, weights, path, metadata, epsilon, recipe=recipe, progress=progress)
     with written_aside(path.with_suffix(".json")) as aside:
         receipt = {"sha256": sha256, "model": json.loads(metadata.to_json())}
         aside.write_text(json.dumps(receipt, indent=1), encoding="utf-8")

@@ -6,12 +6,13 @@ import json as json_module
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     from edgeseg.models.inputs import Inputs
+    from edgeseg.quantize.recipe import Recipe
     from edgeseg.types import Size
 
 app = App(
@@ -109,10 +110,18 @@ def export(
     names: Path | None = None,
     batch: str = "1",
     name: str | None = None,
+    precision: Literal["fp32", "fp16", "int8"] = "fp32",
+    calib: str | None = None,
+    scales: Path | None = None,
+    method: Literal["percentile", "entropy"] = "percentile",
+    for_: Annotated[Literal["tensorrt", "onnxruntime"], Parameter(name="--for")] = "tensorrt",
+    keep: Literal["ends", "heads", "none"] | None = None,
+    io: Literal["fp32", "fp16"] = "fp32",
 ) -> int:
     """Write a Darknet model as one ONNX file with raw heads.
 
-    Example: edgeseg models export yolov3.cfg yolov3.weights --size 608x352 --output yolov3.onnx
+    Examples: edgeseg models export yolov3.cfg yolov3.weights --size 608x352 --output yolov3.onnx
+    |  edgeseg models export yolov3-tiny --precision int8 --calib PICTURES --output tiny-int8.onnx
 
     Parameters
     ----------
@@ -130,14 +139,38 @@ def export(
         Pictures at a time: a number, or dynamic.
     name
         The model's name; default: the registry's or the cfg's.
+    precision
+        fp16 and int8 are written into the graph; int8 needs --calib or --scales.
+    calib
+        Folder of pictures, or a clip, like those of the later use: 100 or more. What is
+        learnt from them is also written to OUTPUT's name with .scales.json.
+    scales
+        A .scales.json of an earlier calibration of this model.
+    method
+        How calibrating decides what is an outlier.
+    for_
+        Who runs the int8 model; tensorrt's runs everywhere, on a CPU onnxruntime's is faster.
+    keep
+        Convolutions of an int8 model that stay floating point: the first and the heads'
+        (ends), the heads', or none; default: ends for tensorrt, heads for onnxruntime.
+    io
+        Type of the network's input and heads.
     """
     from edgeseg.models.inputs import find_inputs, parse_batch
+    from edgeseg.quantize.options import check_options, find_scales
+    from edgeseg.quantize.recipe import Recipe
     from edgeseg.sizes import parse_size
 
+    check_options(precision, for_, calib, scales, io)
     count = parse_batch(batch)
     input_px = parse_size(size) if size else None
     files = find_inputs(model, weights, names, pull=True)
-    print(_export(files, output, input_px, count, name))
+    with _bar("calibrating") as show:
+        ranges = find_scales(
+            files, output, calib=calib, scales=scales, method=method, size=input_px, progress=show
+        )
+    recipe = Recipe(precision, io, for_, keep, ranges)
+    print(_export(files, output, input_px, count, name, recipe))
     return 0
 
 
@@ -183,7 +216,12 @@ def lint(
 
 
 def _export(
-    files: Inputs, output: Path, input_px: Size | None, batch: int | None, name: str | None
+    files: Inputs,
+    output: Path,
+    input_px: Size | None,
+    batch: int | None,
+    name: str | None,
+    recipe: Recipe,
 ) -> str:
     """Write the ONNX file and give the line that says so."""
     from edgeseg.models.darknet.export import export as write_onnx
@@ -198,10 +236,12 @@ def _export(
             names=files.names,
             batch=batch,
             name=name or files.name,
+            recipe=recipe,
             progress=show,
         )
     heads = ", ".join(str(head.channels) for head in model.heads)
-    return f"{output}: {model.name} at {format_size(model.input_px)}, heads of {heads} channels"
+    made = f"{output}: {model.name} at {format_size(model.input_px)}, heads of {heads} channels"
+    return made if recipe.precision == "fp32" else f"{made}, {recipe}"
 
 
 @contextmanager

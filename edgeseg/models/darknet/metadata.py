@@ -10,6 +10,7 @@ from edgeseg.models.class_names import class_names_for
 from edgeseg.models.darknet.options import Epsilon
 from edgeseg.models.darknet.plan import Network
 from edgeseg.models.onnx_model import Metadata
+from edgeseg.quantize.recipe import FP32, Recipe
 
 WRITER_VERSION = 1
 """Raised whenever the same input gives another graph: cached models are then made again."""
@@ -24,18 +25,28 @@ def describe(
     batch: int | None = 1,
     name: str | None = None,
     epsilon: Epsilon = "opencv",
+    recipe: Recipe = FP32,
 ) -> Metadata:
-    """Say all that decides about the ONNX file; hashes both sources. Raises DarknetError."""
+    """Say all that decides about the ONNX file; hashes both sources.
+
+    Raises DarknetError; ModelError when the scales of `recipe` are another network's.
+    """
     if batch is not None and batch < 1:
         raise ValueError(f"batch must be 1 or more, or None, got {batch}")
+    sources = {"cfg": _sha256(cfg_path), "weights": _sha256(weights_path)}
+    if recipe.scales is not None:
+        recipe.scales.check_sources(sources)
+        sources["scales"] = recipe.scales.sha256
+    writer = f"edgeseg-onnx {WRITER_VERSION} {epsilon}"
     return Metadata(
         name=name or cfg_path.stem,
         input_px=network.input_px,
         batch=batch,
         heads=network.head_specs,
         class_names=class_names_for(cfg_path, network.classes, names),
-        writer=f"edgeseg-onnx {WRITER_VERSION} {epsilon}",
-        sources=(("cfg", _sha256(cfg_path)), ("weights", _sha256(weights_path))),
+        precision=recipe.precision,
+        writer=writer if recipe.precision == "fp32" else f"{writer}, {recipe}",
+        sources=tuple(sorted(sources.items())),
     )
 
 

@@ -19,13 +19,21 @@ from numpy.typing import NDArray
 from onnx import helper
 
 Array = NDArray[Any]
-"""float32 or int64."""
+"""Of one of the types in `_DTYPES`."""
 
 OPSET = 17
-IR_VERSION = 8
-"""What ONNX 1.12 wrote, together with opset 17: every runtime of the last years reads both."""
+IR_VERSIONS = {17: 8, 19: 9}
+"""What ONNX 1.12 wrote with opset 17, which every runtime of the last years reads; and ONNX 1.14
+with opset 19, which is the first where quantized tensors may have float16 scales."""
 
-_DTYPES = {"float32": onnx.TensorProto.FLOAT, "int64": onnx.TensorProto.INT64}
+_DTYPES = {
+    "float16": onnx.TensorProto.FLOAT16,
+    "float32": onnx.TensorProto.FLOAT,
+    "int8": onnx.TensorProto.INT8,
+    "int32": onnx.TensorProto.INT32,
+    "int64": onnx.TensorProto.INT64,
+    "uint8": onnx.TensorProto.UINT8,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class GraphBuilder:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.groups: list[TensorGroup] = []
+        self.opset = OPSET
         self._constants: dict[str, str] = {}
 
     def node(self, operator: str, inputs: Sequence[str], name: str, **attributes: object) -> str:
@@ -97,9 +106,9 @@ class GraphBuilder:
                         names[position] = new
 
 
-def tensor_info(name: str, shape: Sequence[int | str]) -> Any:
-    """Describe a float32 input or output; a text is a symbolic dimension."""
-    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+def tensor_info(name: str, shape: Sequence[int | str] | None, dtype: str = "float32") -> Any:
+    """Describe an input or output; a text is a symbolic dimension, None leaves all open."""
+    return helper.make_tensor_value_info(name, _DTYPES[dtype], shape)
 
 
 def write_model(
@@ -120,8 +129,8 @@ def write_model(
     """
     model = helper.make_model(
         helper.make_graph([], name, [], []),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", builder.opset)],
+        ir_version=IR_VERSIONS[builder.opset],
         producer_name=producer[0],
         producer_version=producer[1],
     )
@@ -154,7 +163,7 @@ def _put_tensor(put: Callable[[bytes | memoryview], None], spec: TensorSpec, arr
     if array.shape != spec.shape or str(array.dtype) != spec.dtype:
         raise ValueError(f"{spec} was promised, {array.dtype}{array.shape} came")
     put(_field(5, _tensor_size(spec)) + spec.header() + _field(9, spec.size_bytes))
-    put(np.ascontiguousarray(array).reshape(-1).data.cast("B"))
+    put(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def _tensor_size(spec: TensorSpec) -> int:

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+namespace edgeseg::cuda {
+
+// A stream of its own, that does not wait for the default stream.
+class Stream {
+ public:
+    Stream();
+    ~Stream();
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    cudaStream_t get() const { return stream_; }
+    void synchronize() const;
+
+ private:
+    cudaStream_t stream_ = nullptr;
+};
+
+// A moment of a stream.
+class Event {
+ public:
+    Event();
+    ~Event();
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+
+    void record(cudaStream_t stream);
+    // Milliseconds from `begin` to this; waits for this.
+    float elapsed_ms(const Event& begin) const;
+
+ private:
+    cudaEvent_t event_ = nullptr;
+};
+
+// The work that a stream was given between begin_capture and the making of this.
+class Graph {
+ public:
+    static void begin_capture(cudaStream_t stream);
+
+    // Ends the capture.
+    explicit Graph(cudaStream_t stream);
+    ~Graph();
+    Graph(const Graph&) = delete;
+    Graph& operator=(const Graph&) = delete;
+
+    void launch(cudaStream_t stream) const;
+
+ private:
+    cudaGraphExec_t executable_ = nullptr;
+};
+
+}  // namespace edgeseg::cuda
