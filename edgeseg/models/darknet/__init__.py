@@ -1,1 +1,0 @@
-"""Darknet files: cfg (`cfg`), what it makes (`plan`), weights, the way to ONNX (`export`), `lint`."""
