@@ -180,7 +180,8 @@ class Pipeline:
             except Closed:
                 return None
             except (TimeoutError, FutureTimeoutError):
-                continue
+                if promise is not None and promise.done():
+                    raise  # a station's own
         return None
 
     def _shut_down(self, threads: list[threading.Thread]) -> None:
