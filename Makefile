@@ -6,10 +6,10 @@ NATIVE := CMakeLists.txt pyproject.toml $(shell find csrc -type f)
 CXX_FILES := $(shell find csrc -name '*.h' -o -name '*.cpp' -o -name '*.cu')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test camera-test lint format bench clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 $(VENV)/pip.ok:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "edgeseg needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
@@ -30,6 +30,9 @@ demo: $(VENV)/run.ok  ## a real clip with yolov3-tiny: annotated video, JSONL, s
 
 test: $(VENV)/dev.ok  ## all tests
 	$(BIN)/python -m pytest
+
+camera-test: $(VENV)/pip.ok  ## cameras, on a real V4L2 driver in an emulated PC; needs root, see tests/vm/README.md
+	PYTHON=$(BIN)/python tests/vm/camera.sh
 
 lint: $(VENV)/dev.ok  ## format, lint and types, without changing a file
 	$(BIN)/ruff format --check .

@@ -1,0 +1,1 @@
+"""Darknet files: cfg, what it makes (`plan`), weights, the way to ONNX (`export`), `lint`."""

@@ -29,7 +29,8 @@ def describe(
     if batch is not None and batch < 1:
         raise ValueError(f"batch must be 1 or more, or None, got {batch}")
     return Metadata(
-        name=name or cfg_path.stem,
+        # A file's name may hold bytes that are no text; ONNX holds only text.
+        name=(name or cfg_path.stem).encode(errors="replace").decode(),
         input_px=network.input_px,
         batch=batch,
         heads=network.head_specs,
