@@ -1,14 +1,18 @@
 """The command line: parse, call, exit code.
 
 Exit codes: 0 done; 1 a bug of edgeseg; 2 options or config; 3 model; 4 source;
-5 sink; 6 engine or device; 7 a package is missing; 130 and 143 when Ctrl-C or
-SIGTERM cut a file short (a live source ended that way is done: 0).
+5 sink; 6 engine or device; 7 a package is missing; 130, 143 and 129 when Ctrl-C,
+SIGTERM or the end of the terminal cut a file short (a live source ended that
+way is done: 0).
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -17,7 +21,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from edgeseg import __version__
 from edgeseg.config_file import config_steps, find_config
-from edgeseg.errors import EdgesegError
+from edgeseg.errors import EdgesegError, EngineError, SinkError
+from edgeseg.interrupts import raised_as_keyboard_interrupt
 from edgeseg.settings import Settings
 
 log = logging.getLogger("edgeseg")
@@ -27,6 +32,7 @@ app = App(
     help="From a Darknet checkpoint to annotated video, with one command: edgeseg run --camera 0",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
 )
 app.command(
     "edgeseg.models.commands:app",
@@ -54,7 +60,8 @@ def run(settings: Settings = Settings()) -> int:  # noqa: B008 - frozen, so one 
 
     _set_up_logging(verbose=settings.verbose)
     summary = run_pipeline(settings, show_progress=True)
-    print_summary(summary)
+    with contextlib.suppress(OSError):  # the terminal may be gone; the results are not
+        print_summary(summary)
     if summary.signal is not None and not summary.live:
         return 128 + summary.signal
     return 0
@@ -104,29 +111,54 @@ def main(tokens: Sequence[str] | None = None) -> None:
 
 def call(tokens: Sequence[str]) -> int:
     """Run one command and give its exit code; errors are printed, never raised."""
-    verbose = "--verbose" in tokens or "-v" in tokens or bool(os.environ.get("EDGESEG_VERBOSE"))
+    wished = os.environ.get("EDGESEG_VERBOSE", "").lower() in ("1", "true", "yes", "y", "on")
+    verbose = wished or "--verbose" in tokens or "-v" in tokens
+    code = 0
     try:
         _origins.clear()
         if tokens and tokens[0] in ("run", "config"):
             app[tokens[0]].config = config_steps(find_config(tokens), _origins)
-        code = app(tokens, exit_on_error=False, result_action="return_value")
+        with raised_as_keyboard_interrupt():
+            result = app(tokens, exit_on_error=False, result_action="return_value")
+            code = result if isinstance(result, int) else 0
+            print(end="", flush=True)
     except CycloptsError:  # it has printed what is wrong
         return 2
     except EdgesegError as error:
         return _report(error, verbose=verbose)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt as interrupt:
+        _say("interrupted")
+        return 128 + int(interrupt.args[0] if interrupt.args else signal.SIGINT)
+    except MemoryError:
+        _say("edgeseg: there is not enough memory\n  Try a smaller --size, or smaller pictures.")
+        return EngineError.exit_code
+    except OSError as error:
+        return code or _output_failed(error)
+    return code
+
+
+def _output_failed(error: OSError) -> int:
+    """Give the exit code when text could not be printed; what is the world's elsewhere is ours."""
+    if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+        raise error
+    # Python flushes both once more when it ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    if error.errno == errno.EPIPE:  # the reader went away, as `head` does
         return 0
-    return code if isinstance(code, int) else 0
+    _say(f"edgeseg: standard output: {error.strerror}")
+    return SinkError.exit_code
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _report(error: EdgesegError, *, verbose: bool) -> int:
     if verbose:
         log.error("traceback", exc_info=error)
-    print(f"edgeseg: {error}", file=sys.stderr)
+    _say(f"edgeseg: {error}")
     return error.exit_code
 
 

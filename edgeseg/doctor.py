@@ -231,7 +231,7 @@ def _cache() -> Iterator[Finding]:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free_gb = shutil.disk_usage(existing).free / 1e9
     size_mb = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
-    writable = os.access(existing, os.W_OK)
+    writable = existing.is_dir() and os.access(existing, os.W_OK)
     yield Finding(
         "cache",
         f"{folder}, {size_mb:.0f} MB, {free_gb:.0f} GB free",

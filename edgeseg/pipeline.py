@@ -25,7 +25,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
@@ -95,7 +95,7 @@ class Pipeline:
         self.delivered = 0
         """Results given so far."""
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Generator[Result, None, None]:
         """Start the threads and give results until the source ends or `stop` is called.
 
         Errors of any station arrive here, after the results that came before.
@@ -180,7 +180,11 @@ class Pipeline:
             except Closed:
                 return None
             except (TimeoutError, FutureTimeoutError):
-                continue
+                if promise is not None and promise.done():
+                    raise  # a station's own
+            except Exception:
+                if not self._stopping:  # else it is the end that was asked for
+                    raise
         return None
 
     def _shut_down(self, threads: list[threading.Thread]) -> None:

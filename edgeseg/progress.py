@@ -69,8 +69,12 @@ def _bar(info: SourceInfo, total: int | None) -> Iterator[Progress]:
         refresh_per_second=4,
         transient=True,
     )
-    with bar:
+    bar.start()
+    try:
         yield _RichBar(bar, bar.add_task(info.name, total=total, fps="-"))
+    finally:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            bar.stop()
 
 
 class _RichBar:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from edgeseg.errors import EdgesegError
+from edgeseg.interrupts import answered_by
 from edgeseg.overlay import Overlay, Status
 from edgeseg.pipeline import Pipeline
 from edgeseg.progress import Progress, open_progress
@@ -21,6 +21,7 @@ from edgeseg.settings import Settings
 from edgeseg.sinks import default_sinks, make_sinks
 from edgeseg.sinks.base import RunInfo, Sink, StopRequested
 from edgeseg.sinks.window import display_available
+from edgeseg.sources import check_source
 from edgeseg.timing import RateMeter
 from edgeseg.types import Model
 
@@ -55,13 +56,16 @@ class Summary:
 def run(settings: Settings, *, show_progress: bool = False) -> Summary:
     """Run a source through the network into the sinks until it ends.
 
-    SIGINT and SIGTERM end it in order: every sink is closed, files get their
-    final names. Raises EdgesegError, also after closing all sinks.
+    Ctrl-C, SIGTERM and SIGHUP end it in order: every sink is closed, files get
+    their final names. Raises EdgesegError, also after closing all sinks.
     """
+    check_source(settings.uri)
     sinks = make_sinks(_usable_specs(settings))
     model = load_model(settings)
-    source = load_source(settings)
-    with Segmenter.from_settings(settings, model, throughput=not source.info.live) as segmenter:
+    with (
+        contextlib.closing(load_source(settings)) as source,
+        Segmenter.from_settings(settings, model, throughput=not source.info.live) as segmenter,
+    ):
         if not sinks:
             sinks = default_sinks(
                 source.info, settings.output, headless=settings.headless or settings.show
@@ -102,34 +106,41 @@ class Delivery:
         self.objects = 0
         self.places: list[str] = []
         self.signal: int | None = None
+        self._writing = False
 
     def run(self, info: RunInfo, progress: Progress) -> None:
         """Deliver every result, then close all sinks, whatever happened."""
-        watch = self._pipeline.stopwatch
         start_s = time.monotonic()
-        name = info.source.name
+        with answered_by(self._on_signal):
+            try:
+                for sink in self._sinks:
+                    sink.open(info)
+                self._deliver(info.source.name, progress)
+            except StopRequested:
+                log.info("stopped by the user")
+            finally:
+                self.seconds = time.monotonic() - start_s
+                self._close_sinks()
+
+    def _deliver(self, name: str, progress: Progress) -> None:
+        watch = self._pipeline.stopwatch
         title = name if "://" in name else Path(name).name
-        try:
-            for sink in self._sinks:
-                sink.open(info)
-            with self._stopped_by_signals():
-                for result in self._pipeline.results():
-                    self._rate.tick()
-                    picture = None
-                    if self._draws:
-                        with watch.over("overlay"):
-                            status = Status(title, self._rate.fps)
-                            picture = self._overlay.draw(result, status)
-                    for sink in self._sinks:
-                        with watch.over(f"sink {sink.name}"):
-                            sink.write(result, picture)
-                    self.objects += len(result.detections)
-                    progress.advance(self._rate.fps)
-        except StopRequested:
-            log.info("stopped by the user")
-        finally:
-            self.seconds = time.monotonic() - start_s
-            self._close_sinks()
+        # Closed also after an error: no thread may be in the network when it is released.
+        with contextlib.closing(self._pipeline.results()) as results:
+            for result in results:
+                self._rate.tick()
+                picture = None
+                if self._draws:
+                    with watch.over("overlay"):
+                        status = Status(title, self._rate.fps)
+                        picture = self._overlay.draw(result, status)
+                self._writing = True
+                for sink in self._sinks:
+                    with watch.over(f"sink {sink.name}"):
+                        sink.write(result, picture)
+                self._writing = False
+                self.objects += len(result.detections)
+                progress.advance(self._rate.fps)
 
     def _close_sinks(self) -> None:
         failure: EdgesegError | None = None
@@ -143,26 +154,14 @@ class Delivery:
         if failure is not None:
             raise failure
 
-    @contextlib.contextmanager
-    def _stopped_by_signals(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM end the pipeline in order; a second SIGINT ends it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def on_signal(number: int, frame: FrameType | None) -> None:
-            del frame
-            self._pipeline.stop()
-            if self.signal is not None and number == signal.SIGINT:
-                raise KeyboardInterrupt
-            self.signal = number
-
-        before = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Let the pipeline end in order; the second Ctrl-C also leaves a sink that waits."""
+        del frame
+        self._pipeline.stop()
+        if self.signal is not None and number == signal.SIGINT and self._writing:
+            self._writing = False
+            raise KeyboardInterrupt(number)
+        self.signal = number
 
 
 def _usable_specs(settings: Settings) -> list[str]:

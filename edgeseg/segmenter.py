@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,10 +115,15 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
         for result in edgeseg.stream("clip.mp4", model="yolov3-tiny"):
             print(result.frame.index, len(result.detections))
     """
+    from edgeseg.sources import check_source
+
     settings = settings_from(source=str(source), **options)
+    check_source(settings.uri)
     model = load_model(settings)
-    opened = load_source(settings)
-    with Segmenter.from_settings(settings, model, throughput=not opened.info.live) as segmenter:
+    with (
+        contextlib.closing(load_source(settings)) as opened,
+        Segmenter.from_settings(settings, model, throughput=not opened.info.live) as segmenter,
+    ):
         yield from segmenter.pipeline(opened, max_frames=settings.max_frames).results()
 
 

@@ -12,13 +12,15 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
 from edgeseg.errors import ConfigError
 from edgeseg.sizes import parse_size
-from edgeseg.types import Size
+
+if TYPE_CHECKING:
+    from edgeseg.types import Size
 
 SOURCE = Group("Source", sort_key=1)
 MODEL = Group("Model", sort_key=2)

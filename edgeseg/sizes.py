@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from edgeseg.errors import ConfigError
-from edgeseg.types import Size
+
+if TYPE_CHECKING:
+    from edgeseg.types import Size
 
 MAX_EDGE_PX = 16384
 """No network input or camera picture is larger; a typing error is."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.errors import EngineError, SinkError
 from edgeseg.sinks.base import RunInfo
 from edgeseg.sources.base import SourceInfo
 from edgeseg.types import Batch, Detections, Frame, Heads, HeadSpec, Letterbox, Model, Result
@@ -85,18 +86,22 @@ class FakeEngine:
     lanes = 4
 
     def __init__(
-        self, *, delay_s: float = 0.0, jitter_s: float = 0.0, fail_at: int | None = None
+        self,
+        *,
+        delay_s: float = 0.0,
+        jitter_s: float = 0.0,
+        fail_at: int | None = None,
+        error: Exception | None = None,
     ) -> None:
         self._delay_s = delay_s
         self._jitter = random.Random(1)
         self._jitter_s = jitter_s
         self._fail_at = fail_at
+        self._error = error or EngineError("the fake engine fails here")
 
     def infer(self, batch: Batch) -> Heads:
         if batch.tensor.flat[0] == self._fail_at:
-            from edgeseg.errors import EngineError
-
-            raise EngineError("the fake engine fails here")
+            raise self._error
         time.sleep(self._delay_s + self._jitter.uniform(0, self._jitter_s))
         return [batch.tensor[:, :1]]
 
@@ -121,8 +126,6 @@ class FakeSink:
 
     def write(self, result: Result, picture: NDArray[np.uint8] | None) -> None:
         if len(self.results) == self._fail_at:
-            from edgeseg.errors import SinkError
-
             raise SinkError("the fake sink is full")
         self.results.append(result)
 

@@ -107,7 +107,7 @@ def test_a_wrong_call_exits_with_2_and_says_why(
 
 
 def test_help_imports_nothing_heavy() -> None:
-    heavy = "{'cv2', 'onnx', 'onnxruntime', 'av', 'PIL', 'pygame'}"
+    heavy = "{'numpy', 'cv2', 'onnx', 'onnxruntime', 'av', 'PIL', 'pygame'}"
     code = (
         "import sys\nfrom edgeseg.cli import call\ncall(['run', '--help'])\n"
         f"sys.exit(str({heavy} & set(sys.modules)) if {heavy} & set(sys.modules) else 0)"
@@ -126,3 +126,28 @@ def test_an_unexpected_end_of_the_reader_is_no_error() -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+def test_no_memory_is_one_clear_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("edgeseg.runner.run", greedy)
+    assert call(["run", "test://"]) == 6
+    assert capsys.readouterr().err.startswith("edgeseg: there is not enough memory")
+
+
+@pytest.mark.parametrize(("value", "shown"), [("0", False), ("false", False), ("true", True)])
+def test_a_traceback_is_shown_when_asked_for(
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    value: str,
+    shown: bool,
+) -> None:
+    monkeypatch.setenv("EDGESEG_VERBOSE", value)
+    assert call(["run", "absent.mp4"]) == 4
+    assert "absent.mp4: no such file" in capsys.readouterr().err
+    assert ("Traceback" in caplog.text) == shown

@@ -46,3 +46,10 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
 def test_cameras_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["cameras", "--json"]) == 0
     assert isinstance(json.loads(capsys.readouterr().out), list)
+
+
+def test_a_cache_that_is_no_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGESEG_CACHE_DIR", "/dev/null")
+    finding = next(f for f in examine() if f.area == "cache")
+    assert not finding.ok
+    assert "EDGESEG_CACHE_DIR" in finding.fix

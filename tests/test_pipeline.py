@@ -70,6 +70,12 @@ def test_an_engine_error_arrives_after_the_results_before_it(lanes: int) -> None
     assert threads_of_ours() == []
 
 
+def test_a_time_out_inside_a_station_is_an_error_too() -> None:
+    engine = FakeEngine(fail_at=1, error=TimeoutError("the device hangs"))
+    with pytest.raises(TimeoutError, match="the device hangs"):
+        list(make(FakeSource(None), engine).results())
+
+
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_a_source_error_arrives_after_the_results_before_it(lanes: int) -> None:
     got = []

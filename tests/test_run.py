@@ -15,7 +15,7 @@ import pytest
 from small_net import write_small_net
 
 from edgeseg.cli import call
-from edgeseg.errors import SinkError
+from edgeseg.errors import EdgesegError, SinkError
 from edgeseg.runner import run
 from edgeseg.settings import settings_from
 
@@ -178,12 +178,16 @@ def test_a_full_disk_is_one_error_and_leaves_no_file_under_the_final_name(
         (["run", "no-pictures"], 4, "no-pictures"),
         (["run", "--camera", "97"], 4, "97"),
         (["run", "gopher://x"], 4, "gopher"),
+        (["run", "demo://no-such-clip"], 4, "no-such-clip"),
+        (["run", "test://?size=99999x99999"], 4, "megapixels"),
         (["run", SCENE, "--model", "yolov9"], 3, "yolov9"),
         (["run", SCENE, "--model", "absent.cfg"], 3, "absent.cfg"),
+        (["run", SCENE, "--weights", "no-pictures"], 3, "is not a regular file"),
         (["run", SCENE, "--model", "broken.onnx"], 3, "broken.onnx"),
         (["run", SCENE, "--sink", "out.xyz"], 2, "out.xyz"),
         (["run", SCENE, "--sink", "a.jsonl", "--sink", "./a.jsonl"], 2, "a.jsonl"),
         (["run", SCENE, "--sink", "/proc/none/out.jsonl"], 5, "/proc/none"),
+        (["run", SCENE, "--sink", "empty.mp4/out.jsonl"], 5, "empty.mp4 is no folder"),
         (["run", SCENE, "--size", "65"], 3, "65"),
         (["run", SCENE, "--classes", "unicorn"], 2, "unicorn"),
         (["run", SCENE, "--backend", "cuda"], 6, "CUDA"),
@@ -208,3 +212,57 @@ def test_bad_input_is_one_error_with_the_documented_exit_code(
     assert says in err
     assert "Traceback" not in err
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("source", [None, "absent.mp4", "gopher://x"])
+def test_a_wrong_source_is_told_before_a_model_is_fetched(
+    source: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgeseg.runner.load_model", lambda _: pytest.fail("fetched"))
+    with pytest.raises(EdgesegError):
+        run(settings_from(source=source, model="yolov4"))
+
+
+def test_a_folder_that_was_removed_is_one_clear_error(
+    cfg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert call(["run", SCENE, "--model", str(cfg), "--sink", "out.jsonl"]) == 5
+    assert "out.jsonl: cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("closed", "code"),
+    [("<&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), (">/dev/full", 5), ("2>/dev/full", 0)],
+)
+def test_closed_and_full_standard_streams_harm_no_file(
+    cfg: Path, tmp_path: Path, closed: str, code: int
+) -> None:
+    video, lines = tmp_path / "out.mp4", "jsonl:-" if code else str(tmp_path / "out.jsonl")
+    command = [*EDGESEG, "run", SCENE, "--model", str(cfg), "--sink", str(video), "--sink", lines]
+    done = subprocess.run(
+        ["bash", "-c", f'"$@" {closed}', "bash", *command],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert code or frame_count(video) == len(records(tmp_path / "out.jsonl")) == 30
+
+
+def test_names_that_are_no_text_are_survived_everywhere(cfg: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"n\xffet.cfg")
+    for ending in (".cfg", ".weights", ".names"):
+        odd.with_suffix(ending).write_bytes(cfg.with_suffix(ending).read_bytes())
+    lines = tmp_path / os.fsdecode(b"\xfe.jsonl")
+    for encoding in ("utf-8", "ascii"):
+        for command in (["models", "info", odd], ["run", SCENE, "--model", odd, "--sink", lines]):
+            done = subprocess.run(
+                [*EDGESEG, *map(str, command)],
+                capture_output=True, check=False, timeout=60,
+                env={**os.environ, "PYTHONIOENCODING": encoding},
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+    assert len(records(lines)) == 30

@@ -47,6 +47,11 @@ void letterbox(const core::ImageView& image, const core::PlanesView& out,
         resize_avx2(image, out, options.region);
         return;
     }
+#elif defined(__aarch64__)
+    if (level == SimdLevel::kNeon && image.is_packed() && image.width > 1) {
+        resize_neon(image, out, options.region);
+        return;
+    }
 #endif
     resize_baseline(image, out, options.region);
 }

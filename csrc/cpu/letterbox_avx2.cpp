@@ -5,7 +5,8 @@
 #include <immintrin.h>
 
 #include <cstring>
-#include <vector>
+
+#include "cpu/packed_columns.h"
 
 // Function attributes, not file flags: a header's inline function compiled here must not
 // replace the baseline's copy when the linker merges the two.
@@ -16,30 +17,6 @@ namespace edgeseg::cpu {
 namespace {
 
 constexpr int kBlock = 8;
-
-// The taps of all columns, in whole blocks.
-struct Columns {
-    std::vector<std::uint32_t> first;   // byte offset of the first tap's blue
-    std::vector<std::int16_t> weights;  // of the first tap and of the next, in turn
-    int wide_blocks = 0;                // so many blocks may read 8 bytes for each column
-};
-
-Columns columns_of(const core::ImageView& image, const core::Region& region) {
-    const int blocks = (region.width + kBlock - 1) / kBlock;
-    Columns columns;
-    columns.first.resize(static_cast<std::size_t>(blocks) * kBlock);
-    columns.weights.resize(2 * columns.first.size());
-    const int total = core::tap_total(region.width);
-    for (int x = 0; x < region.width; ++x) {
-        const core::Tap tap = core::tap(x, region.width, image.width);
-        columns.first[x] = 3u * static_cast<std::uint32_t>(tap.index);
-        columns.weights[2 * x] = static_cast<std::int16_t>(total - tap.weight);
-        columns.weights[2 * x + 1] = static_cast<std::int16_t>(tap.weight);
-        const bool wide = 3 * tap.index + 8 <= 3 * image.width;
-        if (wide && x % kBlock == kBlock - 1) columns.wide_blocks = x / kBlock + 1;
-    }
-    return columns;
-}
 
 struct Rgb {
     __m256 planes[3];
@@ -77,13 +54,6 @@ EDGESEG_AVX2_INLINE Rgb blend_columns(const std::uint8_t* row, const std::uint32
              weigh(_mm256_unpacklo_epi8(blue_green, zero), weights)}};
 }
 
-// The two source rows of an output row, and how to mix them.
-struct RowPair {
-    const std::uint8_t* upper;
-    const std::uint8_t* lower;
-    float fraction, unit;
-};
-
 // core::blend_rows of eight columns.
 EDGESEG_AVX2_INLINE Rgb blend(const RowPair& rows, const std::uint32_t* first,
                               const std::int16_t* weights) {
@@ -117,12 +87,12 @@ EDGESEG_AVX2 void blend_narrow(const RowPair& rows, const std::uint32_t* first,
     }
 }
 
-EDGESEG_AVX2 void blend_row(const RowPair& rows, const Columns& columns, int width,
+EDGESEG_AVX2 void blend_row(const RowPair& rows, const PackedColumns& columns, int width,
                             float* const out[3]) {
     const std::uint32_t* first = columns.first.data();
     const std::int16_t* weights = columns.weights.data();
     int x = 0;
-    for (; x < kBlock * columns.wide_blocks; x += kBlock) {
+    for (; x < columns.wide; x += kBlock) {
         const Rgb blended = blend(rows, first + x, weights + 2 * x);
         for (int plane = 0; plane < 3; ++plane) {
             _mm256_storeu_ps(out[plane] + x, blended.planes[plane]);
@@ -139,16 +109,10 @@ EDGESEG_AVX2 void blend_row(const RowPair& rows, const Columns& columns, int wid
 
 void resize_avx2(const core::ImageView& image, const core::PlanesView& out,
                  const core::Region& region) {
-    const Columns columns = columns_of(image, region);
-    const float unit = core::column_unit(region.width);
+    const PackedColumns columns(image, region, kBlock);
     for (int y = 0; y < region.height; ++y) {
-        const core::Tap tap = core::tap(y, region.height, image.height);
-        const RowPair rows = {image.row(tap.index), image.row(tap.next),
-                              core::row_fraction(tap, region.height), unit};
-        float* const planes[3] = {out.row(0, region.y + y) + region.x,
-                                  out.row(1, region.y + y) + region.x,
-                                  out.row(2, region.y + y) + region.x};
-        blend_row(rows, columns, region.width, planes);
+        const PlaneRows planes = plane_rows(out, region, y);
+        blend_row(row_pair(image, region, y), columns, region.width, planes.rows);
     }
 }
 

@@ -19,6 +19,10 @@ void resize_baseline(const core::ImageView& image, const core::PlanesView& out,
 // Takes packed pictures (ImageView::is_packed) of two columns or more.
 void resize_avx2(const core::ImageView& image, const core::PlanesView& out,
                  const core::Region& region);
+#elif defined(__aarch64__)
+// The same.
+void resize_neon(const core::ImageView& image, const core::PlanesView& out,
+                 const core::Region& region);
 #endif
 
 }  // namespace edgeseg::cpu

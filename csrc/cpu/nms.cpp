@@ -1,7 +1,12 @@
 #include "cpu/nms.h"
 
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include "core/nms.h"
 #include "cpu/ranked_boxes.h"
+#include "cpu/simd.h"
 
 namespace edgeseg::cpu {
 namespace {
@@ -20,15 +25,45 @@ struct Diou {
     }
 };
 
-// The kept boxes of one class, an array for each edge and in whole blocks, so that the
-// compiler compares a block at once.
+// An array for each edge, so that the compiler compares a block at once.
+struct Block {
+    float left[kBlock], top[kBlock], right[kBlock], bottom[kBlock], area[kBlock];
+
+    template <typename Measure>
+    [[gnu::always_inline]] bool overlaps(const core::Box& box, float box_area, float limit,
+                                         const Measure& measure) const {
+        int hits = 0;
+        for (std::size_t i = 0; i < kBlock; ++i) {
+            const core::Box kept = {left[i], top[i], right[i], bottom[i]};
+            hits |= measure(box, box_area, kept, area[i]) > limit ? 1 : 0;
+        }
+        return hits != 0;
+    }
+};
+
+// The kept boxes of each class, in whole blocks.
 class KeptBoxes {
  public:
-    void add(const core::Box& box, float area) {
+    explicit KeptBoxes(const RankedBoxes& ranked) : buckets_(ranked.buckets) {
+        for (const RankedBox& box : ranked.boxes) ++buckets_[box.bucket].first;
+        std::size_t first = 0;
+        for (Bucket& bucket : buckets_) {
+            first += (std::exchange(bucket.first, first) + kBlock - 1) / kBlock;
+        }
+        blocks_.reset(new Block[first]);
+    }
+
+    const Block* begin(int bucket) const { return blocks_.get() + buckets_[bucket].first; }
+    const Block* end(int bucket) const {
+        return begin(bucket) + (buckets_[bucket].count + kBlock - 1) / kBlock;
+    }
+
+    void add(int number, const core::Box& box, float area) {
+        Bucket& bucket = buckets_[number];
+        Block& block = blocks_[bucket.first + bucket.count / kBlock];
+        const std::size_t i = bucket.count++ % kBlock;
         // An empty box overlaps nothing: the unused rest of a block is never hit.
-        if (count_ % kBlock == 0) blocks_.push_back({});
-        Block& block = blocks_.back();
-        const std::size_t i = count_++ % kBlock;
+        if (i == 0) block = {};
         block.left[i] = box.left;
         block.top[i] = box.top;
         block.right[i] = box.right;
@@ -36,51 +71,63 @@ class KeptBoxes {
         block.area[i] = area;
     }
 
-    template <typename Measure>
-    bool overlap(const core::Box& box, float area, float limit, const Measure& measure) const {
-        for (const Block& block : blocks_) {
-            int hits = 0;
-            for (std::size_t i = 0; i < kBlock; ++i) {
-                const core::Box kept = {block.left[i], block.top[i], block.right[i],
-                                        block.bottom[i]};
-                hits |= measure(box, area, kept, block.area[i]) > limit ? 1 : 0;
-            }
-            if (hits) return true;
-        }
-        return false;
-    }
-
  private:
-    struct Block {
-        float left[kBlock], top[kBlock], right[kBlock], bottom[kBlock], area[kBlock];
+    struct Bucket {
+        std::size_t first = 0, count = 0;  // block, boxes
     };
 
-    std::vector<Block> blocks_;
-    std::size_t count_ = 0;
+    std::vector<Bucket> buckets_;
+    std::unique_ptr<Block[]> blocks_;
 };
 
+using Indices = std::vector<std::int64_t>;
+
 template <typename Measure>
-std::vector<std::int64_t> choose(const RankedBoxes& ranked, const NmsOptions& options,
-                                 const Measure& measure) {
-    std::vector<KeptBoxes> kept(static_cast<std::size_t>(ranked.buckets));
-    std::vector<std::int64_t> indices;
+[[gnu::always_inline]] inline Indices choose(const RankedBoxes& ranked, const NmsOptions& options,
+                                             const Measure& measure) {
+    KeptBoxes kept(ranked);
+    Indices indices;
     for (const RankedBox& candidate : ranked.boxes) {
-        KeptBoxes& rivals = kept[static_cast<std::size_t>(candidate.bucket)];
         const float area = core::area(candidate.box);
-        if (rivals.overlap(candidate.box, area, options.iou, measure)) continue;
+        const Block* block = kept.begin(candidate.bucket);
+        const Block* end = kept.end(candidate.bucket);
+        while (block != end && !block->overlaps(candidate.box, area, options.iou, measure)) ++block;
+        if (block != end) continue;
         indices.push_back(candidate.index);
         if (static_cast<std::int64_t>(indices.size()) == options.max_detections) break;
-        rivals.add(candidate.box, area);
+        kept.add(candidate.bucket, candidate.box, area);
     }
     return indices;
+}
+
+template <typename Measure>
+Indices choose_baseline(const RankedBoxes& ranked, const NmsOptions& options) {
+    return choose(ranked, options, Measure{});
+}
+
+#if defined(__x86_64__)
+// The same, a block in a register.
+template <typename Measure>
+__attribute__((target("avx2"))) Indices choose_avx2(const RankedBoxes& ranked,
+                                                    const NmsOptions& options) {
+    return choose(ranked, options, Measure{});
+}
+#endif
+
+template <typename Measure>
+Indices choose_best(const RankedBoxes& ranked, const NmsOptions& options) {
+#if defined(__x86_64__)
+    if (best_simd_level() == SimdLevel::kAvx2) return choose_avx2<Measure>(ranked, options);
+#endif
+    return choose_baseline<Measure>(ranked, options);
 }
 
 }  // namespace
 
 std::vector<std::int64_t> nms(const ScoredBoxes& boxes, const NmsOptions& options) {
     const RankedBoxes ranked = rank(boxes, options.agnostic);
-    return options.overlap == Overlap::kDiou ? choose(ranked, options, Diou{})
-                                             : choose(ranked, options, Iou{});
+    return options.overlap == Overlap::kDiou ? choose_best<Diou>(ranked, options)
+                                             : choose_best<Iou>(ranked, options);
 }
 
 }  // namespace edgeseg::cpu

@@ -13,6 +13,28 @@ core::Box box_at(const ScoredBoxes& boxes, std::int64_t i) {
     return {edges[0], edges[stride], edges[2 * stride], edges[3 * stride]};
 }
 
+// Sort keys of rank_key() that come in the order of their indices.
+void sort_keys(std::vector<std::uint64_t>& keys) {
+    constexpr std::size_t kFew = 256;  // below, counting costs more than comparing
+    if (keys.size() < kFew) {
+        std::sort(keys.begin(), keys.end());
+        return;
+    }
+    // Digit by digit of the score, the lowest first; what is equal keeps its order.
+    constexpr int kDigit = 11;
+    std::vector<std::uint64_t> sorted(keys.size());
+    for (int shift = 32; shift < 64; shift += kDigit) {
+        const auto digit = [shift](std::uint64_t key) {
+            return (key >> shift) & ((1u << kDigit) - 1);
+        };
+        std::uint32_t starts[(1 << kDigit) + 1] = {};
+        for (const std::uint64_t key : keys) ++starts[digit(key) + 1];
+        for (int i = 0; i < 1 << kDigit; ++i) starts[i + 1] += starts[i];
+        for (const std::uint64_t key : keys) sorted[starts[digit(key)]++] = key;
+        keys.swap(sorted);
+    }
+}
+
 // Class ids so close together number their buckets themselves.
 constexpr std::int64_t kMaxSpread = 4096;
 
@@ -50,7 +72,7 @@ RankedBoxes rank(const ScoredBoxes& boxes, bool agnostic) {
         if (core::is_nan(score) || !core::is_finite(box_at(boxes, i))) continue;
         keys.push_back(core::rank_key(score, static_cast<std::uint32_t>(i)));
     }
-    std::sort(keys.begin(), keys.end());
+    sort_keys(keys);
     RankedBoxes ranked;
     ranked.boxes.reserve(keys.size());
     for (const std::uint64_t key : keys) {

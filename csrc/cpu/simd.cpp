@@ -8,6 +8,8 @@ std::vector<SimdLevel> simd_levels() {
     std::vector<SimdLevel> levels = {SimdLevel::kBaseline};
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2")) levels.push_back(SimdLevel::kAvx2);
+#elif defined(__aarch64__)
+    levels.push_back(SimdLevel::kNeon);
 #endif
     return levels;
 }
@@ -25,6 +27,8 @@ const char* name_of(SimdLevel level) {
             return "baseline";
         case SimdLevel::kAvx2:
             return "avx2";
+        case SimdLevel::kNeon:
+            return "neon";
     }
     return "unknown";
 }

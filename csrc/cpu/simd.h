@@ -7,7 +7,7 @@ namespace edgeseg {
 
 // Instruction sets that a CPU kernel may be written for, poorest first.
 // kCore is no kernel: it loops over the definition in core/, to compare with.
-enum class SimdLevel { kCore, kBaseline, kAvx2 };
+enum class SimdLevel { kCore, kBaseline, kAvx2, kNeon };
 
 // The kernels' levels that this machine runs, poorest first.
 std::vector<SimdLevel> simd_levels();

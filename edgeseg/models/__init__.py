@@ -109,6 +109,8 @@ def _weights_beside(cfg: Path) -> Path:
 def _existing(path: Path) -> Path:
     if path.is_file():
         return path
+    if path.exists():
+        raise ModelNotFoundError(f"{path} is not a regular file", hint="Name the file itself.")
     siblings = [other.name for other in path.parent.glob(f"*{path.suffix}")]
     close = difflib.get_close_matches(path.name, siblings, n=1)
     hint = f"Did you mean {path.with_name(close[0])}?" if close else "Check the path."

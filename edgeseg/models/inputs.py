@@ -53,7 +53,8 @@ def find_inputs(
     needed = (cfg, files.needed_weights if pull else weights, names)
     for path in needed if must_exist else ():
         if path is not None and not path.is_file():
-            raise ModelNotFoundError(f"{path} does not exist", hint="Check the path.")
+            what = "is not a regular file" if path.exists() else "does not exist"
+            raise ModelNotFoundError(f"{path} {what}", hint="Check the path.")
     return files
 
 

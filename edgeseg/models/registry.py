@@ -142,6 +142,8 @@ def _pull(pinned: PinnedFile, folder: Path, name: str) -> None:
         try:
             way()
         except DownloadError as error:
+            if error.hint is not None:  # it is this machine's fault: no other way would help
+                raise
             failures.append(error)
         else:
             return

@@ -134,7 +134,10 @@ def _place(spec: Spec) -> tuple[str, str]:
     """Give what two sinks must not share: a file, or a folder with one kind of files."""
     if spec.kind == "window" or (spec.kind == "jsonl" and spec.target == "-"):
         return spec.kind, spec.target
-    real = os.path.realpath(spec.path)
+    from edgeseg.sinks.aside import writing
+
+    with writing(spec.path):
+        real = os.path.realpath(spec.path)
     return (spec.kind, real) if spec.kind in ("yolo", "pictures") else ("file", real)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from edgeseg.errors import SinkError
 from edgeseg.files import part_path
@@ -65,8 +66,15 @@ def prepare_file(path: Path, run: RunInfo) -> Path:
             )
         if path == Path(os.path.realpath(run.source.name)):
             raise SinkError(f"{path} is the source itself", hint="Choose another name.")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
     return path
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder") from error
 
 
 def prepare_folder(path: Path) -> Path:
@@ -81,6 +89,31 @@ def prepare_folder(path: Path) -> Path:
     return path
 
 
+def claimed(path: Path) -> BinaryIO:
+    """Make the empty NAME.part of `path` for this run alone, until what is given is closed.
+
+    Raises SinkError when another run writes it, and OSError.
+    """
+    part = part_path(path)
+    while True:
+        file = part.open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise SinkError(
+                f"{path}: another run is writing it", hint="Wait for it, or choose another name."
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        # The other run may have renamed it since it was opened.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), part.stat()):
+                file.truncate(0)
+                return file
+        file.close()
+
+
 class AsideFile:
     """A text file that gets its name when it is complete; one line is one write.
 
@@ -92,6 +125,7 @@ class AsideFile:
         self.path = prepare_file(path, run)
         self._part = part_path(self.path)
         with writing(self.path):
+            self._claim = claimed(self.path)
             self._file: TextIO | None = self._part.open(
                 "w", buffering=1, encoding="utf-8", errors="surrogateescape", newline="\n"
             )
@@ -120,6 +154,7 @@ class AsideFile:
         except OSError as error:
             raise self.failed(error) from error
         self._file = None
+        self._claim.close()
         return str(self.path)
 
     def failed(self, error: OSError) -> SinkError:
@@ -137,4 +172,5 @@ class AsideFile:
             self._file.close()
         with contextlib.suppress(OSError):
             self._part.unlink(missing_ok=True)
+        self._claim.close()
         self._file = None

@@ -78,14 +78,19 @@ class StdoutSink:
     def __init__(self, spec: Spec) -> None:
         self.name = spec.text
 
-    def open(self, run: RunInfo) -> None:
-        """Do nothing: standard output is open."""
+    def open(self, run: RunInfo) -> None:  # noqa: ARG002
+        """Raise SinkError when standard output is closed."""
+        if sys.stdout is None:
+            raise SinkError(f"sink {self.name}: standard output is closed")
 
     def write(self, result: Result, picture: NDArray[np.uint8] | None) -> None:  # noqa: ARG002
         """Write one line. Raises StopRequested after `| head`, SinkError on other failures."""
         try:
-            sys.stdout.write(json_line(result))
-            sys.stdout.flush()
+            # With PYTHONUNBUFFERED a signal leaves a half line, and print would not notice.
+            left = memoryview(json_line(result).encode("ascii"))
+            while left:
+                left = left[sys.stdout.buffer.write(left) :]
+            sys.stdout.buffer.flush()
         except BrokenPipeError:
             # Python flushes standard output once more when it ends.
             with Path(os.devnull).open("w") as nowhere:

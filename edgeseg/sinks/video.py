@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeseg.errors import ConfigError, SinkError
 from edgeseg.files import part_path
-from edgeseg.sinks.aside import prepare_file, sink_error, writing
+from edgeseg.sinks.aside import claimed, prepare_file, sink_error, writing
 from edgeseg.sinks.base import RunInfo
 from edgeseg.sinks.encoder import FORMATS, PRESETS, Encoder, Quality
 from edgeseg.sinks.spec import Spec
@@ -49,6 +50,7 @@ class VideoSink:
         )
         self._fps = spec.number("fps", 0, 0.01, 1000) if "fps" in spec.options else None
         self._part: Path | None = None
+        self._claim: BinaryIO | None = None
         self._encoder: Encoder | None = None
         self._timeline = Timeline(None)
 
@@ -61,9 +63,9 @@ class VideoSink:
             constant=self._fps is not None or run.source.pictures,
             whole_frames=self._container == "avi",
         )
-        part = part_path(self._path)
-        with writing(self._path), part.open("wb"):
-            self._part = part
+        with writing(self._path):
+            self._claim = claimed(self._path)
+        self._part = part_path(self._path)
 
     def write(self, result: Result, picture: NDArray[np.uint8] | None) -> None:
         """Encode one picture; the first one decides the size. Raises SinkError."""
@@ -83,6 +85,10 @@ class VideoSink:
             self._encoder.write(picture, self._timeline.tick(result.frame.time_s))
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
+        except SinkError:  # no encoder
+            self._part.unlink(missing_ok=True)
+            self._release()
+            raise
 
     def close(self) -> str | None:
         """Finish the file and give its name; None, and no file, when no picture came."""
@@ -91,19 +97,24 @@ class VideoSink:
         try:
             if self._encoder is None:
                 self._part.unlink(missing_ok=True)
-                self._part = None
+                self._release()
                 return None
             self._encoder.finish()
             self._part.replace(self._path)
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
-        self._encoder = self._part = None
+        self._release()
         return str(self._path)
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            self._claim.close()
+        self._encoder = self._part = self._claim = None
 
     def _failed(self, error: Exception) -> SinkError:
         """Close what is there, and tell why and what is left."""
         encoder, part = self._encoder, self._part
-        self._encoder = self._part = None
+        self._release()
         if encoder is not None:
             encoder.abandon()
         cause = error if isinstance(error, OSError) else OSError(None, str(error))

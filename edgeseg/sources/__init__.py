@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
-from edgeseg.errors import SourceOpenError
+from edgeseg.errors import ModelNotFoundError, SourceOpenError
 from edgeseg.sources.base import Source, SourceInfo
 from edgeseg.sources.options import SourceOptions
-from edgeseg.sources.uri import FORMS, not_found, query_of, scheme_of, shown
+from edgeseg.sources.uri import FORMS, is_pattern, not_found, query_of, scheme_of, shown
 
-__all__ = ["FORMS", "Source", "SourceInfo", "SourceOptions", "open_source"]
+__all__ = ["FORMS", "Source", "SourceInfo", "SourceOptions", "check_source", "open_source"]
 
 
 def open_source(uri: str | int | Path, options: SourceOptions | None = None) -> Source:
@@ -26,8 +26,6 @@ def open_source(uri: str | int | Path, options: SourceOptions | None = None) -> 
     text = str(uri).strip()
     if isinstance(uri, int) and uri < 0:
         raise ValueError(f"a camera's number must be 0 or more, got {uri}")
-    if not text or "\0" in text:
-        raise SourceOpenError("no source is named", hint=f"What can be opened:\n{FORMS}")
     kind = _kind(text)
     source = OPENERS[kind](text, options)
     if not options.loop or source.info.live or kind == "stdin":
@@ -37,8 +35,23 @@ def open_source(uri: str | int | Path, options: SourceOptions | None = None) -> 
     return LoopingSource(source, lambda: OPENERS[kind](text, options))
 
 
+def check_source(uri: str) -> None:
+    """Find typing errors before a model is fetched for them; opens nothing.
+
+    Raises SourceOpenError for an unknown scheme and for a file that is not there.
+    """
+    text = uri.strip()
+    if _kind(text) != "file" or scheme_of(text) == "file":
+        return
+    path = Path(text).expanduser()
+    if not os.path.lexists(path) and not is_pattern(text):
+        raise not_found(path)
+
+
 def _kind(text: str) -> str:
-    """Give the key into OPENERS. Raises SourceOpenError for an unknown scheme."""
+    """Give the key into OPENERS. Raises SourceOpenError for an unknown scheme, or no name."""
+    if not text or "\0" in text:
+        raise SourceOpenError("no source is named", hint=f"What can be opened:\n{FORMS}")
     scheme = scheme_of(text)
     if scheme is not None:
         return scheme
@@ -99,7 +112,11 @@ def _demo(text: str, options: SourceOptions) -> Source:
 
     query_of(text, ())
     name = shown(text).partition("://")[2].strip("/")
-    source = _path(fetch_clip(name) if name else fetch_clip(), options)
+    try:
+        clip = fetch_clip(name) if name else fetch_clip()
+    except ModelNotFoundError as error:
+        raise SourceOpenError(error.message, hint=error.hint) from error
+    source = _path(clip, options)
     source.info = dataclasses.replace(source.info, name=shown(text))
     return source
 
@@ -121,7 +138,7 @@ def _path(path: Path, options: SourceOptions) -> Source:
     if path.is_dir():
         return images.open_folder(path, fps=options.fps)
     if not os.path.lexists(path):
-        if images.is_pattern(str(path)):
+        if is_pattern(str(path)):
             return images.open_pattern(str(path), fps=options.fps)
         raise not_found(path)
     if path.suffix.lower() in images.EXTENSIONS:

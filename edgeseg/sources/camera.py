@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import time
@@ -18,6 +19,12 @@ from edgeseg.sources import v4l2
 from edgeseg.sources.cameras import Mode, by_id, choose_mode, holders, list_cameras
 from edgeseg.sources.live import LiveSource
 from edgeseg.sources.options import SourceOptions
+
+EMPTY = "the camera sent an empty picture"
+# A read that fails faster than a frame can come was refused.
+AT_ONCE_S = 0.01
+RETRY_S = 0.1
+_AWAY = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 
 
 def open_camera(path: Path, options: SourceOptions) -> LiveSource:
@@ -43,12 +50,16 @@ class CameraCapture:
         self._path = path
         self._options = options
         self._seen = False
-        mode = _agreed_mode(path, options)
-        self._capture = self._started(mode)
+        self._empty = 0
+        self._mode = _agreed_mode(path, options)
+        self._capture = self._started()
         self.fps = self._fps()
 
-    def _started(self, mode: Mode) -> Any:
-        cv2 = imported_cv2("a camera")
+    def _started(self) -> Any:
+        cv2, mode = imported_cv2("a camera"), self._mode
+        if "OPENCV_LOG_LEVEL" not in os.environ:
+            # Its warnings go past every log; what they mean stands in our errors.
+            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         # OpenCV reads it once, before the first camera; its own default is 10 s.
         seconds = str(max(1, math.ceil(self._options.read_timeout_s)))
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", seconds)
@@ -73,20 +84,52 @@ class CameraCapture:
         options = self._options
         # Cameras take a moment to wake; after that silence means trouble.
         limit_s = options.read_timeout_s if self._seen else options.open_timeout_s
-        deadline_s = time.monotonic() + limit_s
+        begun_s = time.monotonic()
         while True:
-            good, image = self._capture.read()
-            if good and image is not None and image.size:
+            asked_s = time.monotonic()
+            came = self._capture.grab()
+            image = self._decoded() if came else None
+            if image is not None:
                 self._seen = True
                 return as_bgr(image)
-            if not self._path.exists():
-                raise SourceLostError(f"{self._path}: the camera is gone")
-            if self._seen or time.monotonic() > deadline_s:
-                raise _silent(self._path)
+            now_s = time.monotonic()
+            self._empty += came
+            if now_s - begun_s > limit_s or (self._seen and not came):
+                raise self._lost()
+            if not came and now_s - asked_s < AT_ONCE_S:
+                self._start_again()
+
+    def _decoded(self) -> NDArray[np.uint8] | None:
+        """Give the grabbed picture; None when it is empty, as under strain or after an error."""
+        try:
+            good, image = self._capture.retrieve()
+        except imported_cv2("a camera").error:
+            return None
+        return image if good and image is not None and image.size else None
+
+    def _start_again(self) -> None:
+        """Open the device anew: OpenCV never asks twice for a stream that was refused."""
+        self._capture.release()
+        time.sleep(RETRY_S)
+        try:
+            self._capture = self._started()
+        except SourceOpenError as error:
+            raise self._lost() from error
+
+    def _lost(self) -> SourceLostError:
+        if _is_away(self._path):
+            return SourceLostError(f"{self._path}: the camera is gone")
+        # A program that only watches the device does not stop a stream that ran.
+        who = [] if self._seen else holders(self._path)
+        what = f"is in use by {', '.join(who)}" if who else "gives no pictures"
+        return SourceLostError(
+            f"{self._path}: the camera {what}",
+            hint="Unplug it and plug it in again, or try another mode.",
+        )
 
     def drops(self) -> Mapping[str, int]:
-        """Give nothing: OpenCV does not tell what the driver lost."""
-        return {}
+        """Give the pictures without content; OpenCV hides what the driver lost."""
+        return {EMPTY: self._empty} if self._empty else {}
 
     def close(self) -> None:
         """Stop the camera."""
@@ -113,17 +156,8 @@ def _agreed_mode(path: Path, options: SourceOptions) -> Mode:
     """Ask the device what it can do and choose. Raises SourceOpenError."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise SourceOpenError(f"{path}: no such camera", hint=_cameras_there()) from error
-    except PermissionError as error:
-        raise SourceOpenError(
-            f"{path}: no permission to open the camera",
-            hint="Add the user to the group video: sudo usermod -aG video $USER, then log in anew.",
-        ) from error
     except OSError as error:
-        raise SourceOpenError(
-            f"{path}: cannot be opened: {os.strerror(error.errno or 0)}", hint=_holders_hint(path)
-        ) from error
+        raise _closed_to_us(path, error) from error
     try:
         what = v4l2.capabilities(fd)
         if not what.captures:
@@ -145,18 +179,38 @@ def _agreed_mode(path: Path, options: SourceOptions) -> Mode:
         os.close(fd)
 
 
+def _is_away(path: Path) -> bool:
+    """Tell whether the device is unplugged; its file may stay while a program has it open."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return error.errno in _AWAY
+    try:
+        v4l2.capabilities(fd)
+    except OSError as error:
+        return error.errno in _AWAY
+    finally:
+        os.close(fd)
+    return False
+
+
+def _closed_to_us(path: Path, error: OSError) -> SourceOpenError:
+    if error.errno in _AWAY:
+        return SourceOpenError(f"{path}: no such camera", hint=_cameras_there())
+    if isinstance(error, PermissionError):
+        return SourceOpenError(
+            f"{path}: no permission to open the camera",
+            hint="Add the user to the group video: sudo usermod -aG video $USER, then log in anew.",
+        )
+    return SourceOpenError(
+        f"{path}: cannot be opened: {os.strerror(error.errno or 0)}", hint=_holders_hint(path)
+    )
+
+
 def _refused(path: Path) -> SourceOpenError:
     who = holders(path)
     what = f"is in use by {', '.join(who)}" if who else "refuses to start"
     return SourceOpenError(f"{path}: the camera {what}", hint=_holders_hint(path))
-
-
-def _silent(path: Path) -> SourceLostError:
-    who = holders(path)
-    what = f"is in use by {', '.join(who)}" if who else "gives no pictures"
-    return SourceLostError(
-        f"{path}: the camera {what}", hint="Unplug it and plug it in again, or try another mode."
-    )
 
 
 def _holders_hint(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import av
@@ -12,6 +13,19 @@ from numpy.typing import NDArray
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused: 300 MB each as BGR, and the usual sign of a hostile file."""
+# Titles that are no UTF-8 are common; from version 19 on PyAV takes them without being told.
+_METADATA = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+
+
+def open_container(
+    address: str, options: Mapping[str, str], timeout_s: tuple[float, float] | None
+) -> Any:
+    """Open a file or stream for reading; `timeout_s` bounds opening and each read.
+
+    Raises av.FFmpegError.
+    """
+    more: dict[str, Any] = dict(_METADATA)
+    return av.open(address, options=dict(options), timeout=timeout_s, **more)
 
 
 class PictureConverter:

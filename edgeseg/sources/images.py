@@ -32,11 +32,6 @@ MAX_PIXELS = 100_000_000
 _MOST_BYTES = 1 << 30
 
 
-def is_pattern(text: str) -> bool:
-    """Tell whether a path that does not exist is meant as a glob pattern."""
-    return glob.has_magic(text)
-
-
 def open_folder(folder: Path, *, fps: float | None = None) -> PictureSource:
     """Open all pictures of a folder, not of those inside it. Raises SourceOpenError."""
     try:
@@ -81,6 +76,7 @@ class PictureSource:
         Raises SourceOpenError when none can be read.
         """
         self._paths = iter(paths)
+        self._several = len(paths) > 1
         self._fps = fps
         self._drops: Counter[str] = Counter()
         self._count = 0
@@ -111,7 +107,8 @@ class PictureSource:
             except SourceOpenError as error:
                 self._problem = error.message
                 self._drops[UNREADABLE] += 1
-                log.warning("%s; skipped", error.message)
+                if self._several:
+                    log.warning("%s; skipped", error.message)
                 continue
             time_s = self._count / self._fps if self._fps else 0.0
             frame = Frame(image, self._count, time_s, str(path), time.monotonic())

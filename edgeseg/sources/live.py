@@ -84,6 +84,7 @@ class LiveSource:
         self._capture_drops: Counter[str] = Counter()
         self._error: EdgesegError | None = None
         self._closed = threading.Event()
+        self._begun = False
         self._count = 0
         self._started_s = 0.0
         self._last_s = time.monotonic()
@@ -120,6 +121,7 @@ class LiveSource:
         Raises SourceLostError after that.
         """
         with self._changed:
+            self._begun = True
             while not self._closed.is_set():
                 if self._waiting:
                     return self._waiting.popleft()
@@ -198,6 +200,10 @@ class LiveSource:
     def _put(self, image: NDArray[np.uint8], capture_drops: Mapping[str, int]) -> None:
         now_s = time.monotonic()
         with self._changed:
+            if not self._begun:
+                # A network may load for minutes: what came meanwhile is no part of the run.
+                self._waiting.clear()
+                self._count = 0
             if self._count == 0:
                 self._started_s = now_s
             if len(self._waiting) == self._waiting.maxlen:
@@ -215,14 +221,14 @@ class LiveSource:
         """Give a new connection; None when closed. Raises SourceLostError when time is up."""
         # A connection that opens and gives no frame does not start the clock anew.
         self._gone_s = self._gone_s or time.monotonic()
-        attempt = self._short_lived - 1
+        attempt = max(0, self._short_lived - 1)
         while True:
             left_s = self._gone_s + self._options.reconnect_s - time.monotonic()
             if left_s <= 0 and not self._closed.is_set():
                 raise self._lost()
-            attempt += 1
-            if self._closed.wait(max(0.0, min(backoff_s(attempt - 1), left_s))):
+            if self._closed.wait(max(0.0, min(backoff_s(attempt), left_s))):
                 return None
+            attempt += 1
             try:
                 capture = self._connect()
             except SourceError as error:

@@ -16,6 +16,7 @@ from edgeseg.sources.decoding import (
     PictureConverter,
     best_video,
     bound_decoder,
+    open_container,
     plausible_fps,
     reason_of,
 )
@@ -68,7 +69,7 @@ class StreamCapture:
     def _connected(self, uri: str, protocol: dict[str, str]) -> Any:
         limits = (self._options.open_timeout_s, self._options.read_timeout_s)
         try:
-            return av.open(uri, options=protocol, timeout=limits, metadata_errors="replace")
+            return open_container(uri, protocol, limits)
         except av.FFmpegError as error:
             raise SourceOpenError(
                 f"{self._name}: cannot be opened: {reason_of(error)}", hint=_open_hint(error)
@@ -81,7 +82,7 @@ class StreamCapture:
     @property
     def finite(self) -> bool:
         """Whether the container reports an end: a video file rather than a live stream."""
-        return bool(self._container.duration) or self._container.size > 0
+        return bool(self._container.duration) or (self._container.size or 0) > 0
 
     def read(self) -> NDArray[np.uint8]:
         """Give the next picture, uint8[H, W, 3] BGR. Raises SourceLostError."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.errors import SourceOpenError
 from edgeseg.sources.base import SourceInfo
 from edgeseg.sources.live import SUPERSEDED
 from edgeseg.sources.uri import number_field, query_of, size_field, whole_field
@@ -18,6 +19,7 @@ from edgeseg.types import Frame, Size
 KNOWN = ("size", "fps", "frames", "objects", "live")
 DEFAULT_SIZE_PX = (1280, 720)
 DEFAULT_FRAMES = 300
+MAX_PIXELS = 100_000_000
 # Rows of 3 bits, top to bottom, of a 3x5 dot font.
 _DIGITS = ("75557", "26227", "71747", "71717", "55711", "74717", "74757", "71111", "75757", "75717")
 _COLOURS = (
@@ -47,8 +49,13 @@ class Scene:
         frames = whole_field(fields, "frames", uri, low=1, high=10**9)
         if frames is None and not live:
             frames = DEFAULT_FRAMES
+        size_px = size_field(fields, uri) or DEFAULT_SIZE_PX
+        if size_px[0] * size_px[1] > MAX_PIXELS:
+            raise SourceOpenError(
+                f"test://: {fields['size']} is more than {MAX_PIXELS // 10**6} megapixels"
+            )
         return cls(
-            size_px=size_field(fields, uri) or DEFAULT_SIZE_PX,
+            size_px=size_px,
             fps=number_field(fields, "fps", uri, low=0.01, high=1000) or 30.0,
             frames=frames,
             objects=6 if objects is None else objects,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ http://, https://             network stream or video file
 clip.mp4, file:///a/clip.mp4  video file
 dog.jpg, folder/, 'a/*.png'   pictures
 stdin://?size=640x480&format=bgr24&fps=25
-                              raw frames from standard input; - is short for stdin://
+                              raw frames from standard input
 test://?size=1280x720&fps=30&frames=300&objects=6&live=1
                               moving synthetic scene
 demo://                       real clip, fetched once"""
@@ -137,6 +138,11 @@ def whole_field(
     if value != int(value):
         raise SourceOpenError(f"{shown(uri)}: {name}={fields[name]} is not a whole number")
     return int(value)
+
+
+def is_pattern(text: str) -> bool:
+    """Tell whether a path that does not exist is meant as a glob pattern."""
+    return glob.has_magic(text)
 
 
 def not_found(path: Path) -> SourceOpenError:

@@ -20,6 +20,7 @@ from edgeseg.sources.decoding import (
     PictureConverter,
     best_video,
     bound_decoder,
+    open_container,
     plausible_fps,
     reason_of,
 )
@@ -88,7 +89,7 @@ class VideoFile:
         self, address: str, options: dict[str, str], timeout_s: tuple[float, float] | None
     ) -> Any:
         try:
-            return av.open(address, options=options, timeout=timeout_s, metadata_errors="replace")
+            return open_container(address, options, timeout_s)
         except av.FFmpegError as error:
             hint = None
             if isinstance(error, av.InvalidDataError):

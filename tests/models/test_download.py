@@ -277,8 +277,11 @@ def test_waiting_for_another_process_is_bounded(tmp_path: Path) -> None:
 def test_after_ctrl_c_the_next_call_continues(server: FileServer, tmp_path: Path) -> None:
     server.answers["/x.bin"] = trickle
     program = (
-        "import sys; from pathlib import Path; from edgeseg.models.fetch.download import download;"
+        "import signal, sys; from pathlib import Path;"
+        "from edgeseg.models.fetch.download import download;"
         "from edgeseg.models.fetch.pinned import PinnedFile;"
+        # A suite that runs in a shell's background hands an ignored SIGINT down.
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
         "download(PinnedFile('x.bin', int(sys.argv[1]), sys.argv[2], (sys.argv[3],)),"
         " Path(sys.argv[4]))"
     )

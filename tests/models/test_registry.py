@@ -242,3 +242,14 @@ def test_clips_are_pulled_like_models(server: FileServer, monkeypatch: pytest.Mo
 
 def test_the_demo_clip_is_known() -> None:
     assert zoo.DEMO_CLIP in zoo.CLIPS
+
+
+def test_a_cache_that_cannot_be_written_is_told_once_and_no_other_way_is_tried(
+    toy: KnownModel, server: FileServer, tmp_path: Path
+) -> None:
+    cache_dir().write_bytes(b"a file where the folder should be")
+    with pytest.raises(DownloadError) as caught:
+        registry.pull("toy")
+    assert caught.value.message.count("\n") == 0
+    assert "EDGESEG_CACHE_DIR" in str(caught.value.hint)
+    assert server.asked == []

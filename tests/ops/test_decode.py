@@ -207,6 +207,36 @@ def test_yolov3_box_is_darknets():
     assert scores[0] == pytest.approx((1 / (1 + np.exp(-4))) ** 2, rel=1e-6)
 
 
+@forms
+@labels
+@pytest.mark.parametrize("columns", [1, 3, 15, 16, 17, 33])
+def test_a_lone_cell_is_found_wherever_it_lies(form, labels, columns):
+    spec = spec_of(form, classes=5, anchors=1)
+    quiet = np.full((10, 2, columns), 0 if spec.new_coords else -12, np.float32)
+    for row, column in np.ndindex(2, columns):
+        head = quiet.copy()
+        head[:, row, column] = 0.5
+        head[[4, 7], row, column] = 0.9 if spec.new_coords else 9
+        boxes, scores, class_ids = run([head], [spec], (8 * columns, 16), 0.75, labels)
+        assert class_ids.tolist() == [2]
+        assert scores[0] > 0.75
+        centre = (boxes[0, :2] + boxes[0, 2:]) / 2 / 8
+        assert np.floor(centre).tolist() == [column, row]
+
+
+@labels
+def test_decode_of_an_untrained_network_keeps_the_best(labels):
+    """So many candidates that the threshold rises again and again on the way."""
+    spec = spec_of("v3", classes=20)
+    head = raw_head(spec, 40, 40)
+    boxes, scores, class_ids = run([head], [spec], conf=0.001, labels=labels, max_candidates=10**6)
+    assert len(scores) > 4000
+    keep = sorted(definitions.strict_order(scores)[:300])
+    best = run([head], [spec], conf=0.001, labels=labels, max_candidates=300)
+    for all_of_it, part in zip((boxes, scores, class_ids), best, strict=True):
+        np.testing.assert_array_equal(part, all_of_it[keep])
+
+
 def test_no_candidate_gives_empty_arrays():
     spec = spec_of("v3")
     boxes, scores, class_ids = run([np.full((27, 2, 2), -20, np.float32)], [spec])

@@ -136,6 +136,15 @@ def test_nms_follows_the_definition_for_any_boxes(boxes, iou, agnostic):
     assert kept(*packed, iou=limit, agnostic=agnostic) == expected
 
 
+@pytest.mark.parametrize("count", [255, 256, 5000])
+def test_many_boxes_come_in_the_strict_order_whatever_their_scores(count):
+    corner = np.stack([np.arange(count) * 20.0, np.zeros(count)], axis=1)
+    scores = np.random.default_rng(0).normal(0, 3, count).round(2).astype(np.float32)
+    scores[:6] = [0.0, -0.0, np.inf, -np.inf, 1e-42, -1e-42]
+    boxes = np.hstack([corner, corner + 10])
+    assert kept(boxes, scores, max_detections=count) == definitions.strict_order(scores)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     count=st.integers(0, 60), seed=st.integers(0, 10_000), kind=st.sampled_from(["greedy", "diou"])

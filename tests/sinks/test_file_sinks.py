@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -364,3 +366,28 @@ def test_a_full_standard_output_is_one_clear_error():
             cwd=Path(__file__).parents[2],
         )
     assert "SinkError: standard output: No space left on device" in done.stderr
+
+
+def test_a_signal_does_not_tear_lines_on_standard_output():
+    # Unbuffered, a write that a signal interrupts takes only a part.
+    code = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: None)\n"
+        "from edgeseg.sinks import make_sink\n"
+        "import numpy as np\n"
+        "from edgeseg.types import Detections, Frame, Result\n"
+        "found = Detections(np.zeros((2000, 4), np.float32), np.ones(2000, np.float32),"
+        " np.zeros(2000, np.int32))\n"
+        "frame = Frame(np.zeros((4, 4, 3), np.uint8))\n"
+        "make_sink('jsonl:-').write(Result(frame, found, ('person',)), None)\n"
+    )
+    command = [sys.executable, "-u", "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        first = process.stdout.read(1)  # it is in the midst of a line longer than the pipe
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        rest = process.stdout.read()
+    assert process.returncode == 0
+    assert len(json.loads(first + rest)["objects"]) == 2000

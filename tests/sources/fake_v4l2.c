@@ -4,7 +4,8 @@
 // the structures of the kernel's own header; open, mmap, select and close are
 // the real ones. Two files beside the device steer it: <device>.busy makes
 // starting fail with EBUSY, <device>.gone makes every call fail with ENODEV.
-// <device>.meta makes it a node for metadata.
+// <device>.meta makes it a node for metadata, <device>.refuse makes the next
+// start of the stream fail with EIO.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,7 +21,7 @@
 enum { kBuffers = 8, kSlot = 1 << 20 };
 
 static struct {
-    unsigned fourcc, width, height, fps, next, filled[kBuffers], queued, taken;
+    unsigned fourcc, width, height, fps, next, filled[kBuffers], held[kBuffers], queued, taken;
 } g = {V4L2_PIX_FMT_YUYV, 640, 480, 30};
 
 static const struct {
@@ -41,6 +42,12 @@ static int flagged(const char* device, const char* suffix) {
     char path[512];
     snprintf(path, sizeof path, "%s.%s", device, suffix);
     return access(path, F_OK) == 0;
+}
+
+static int dropped(const char* device, const char* suffix) {
+    char path[512];
+    snprintf(path, sizeof path, "%s.%s", device, suffix);
+    return unlink(path) == 0;
 }
 
 static int is_device(int fd, char* path, size_t size) {
@@ -125,6 +132,7 @@ static int dequeue(int fd, const char* device, struct v4l2_buffer* buffer) {
     nanosleep(&pause, NULL);
     if (g.taken == g.queued) return fail(EAGAIN);
     buffer->index = g.filled[g.taken++ % kBuffers];
+    g.held[buffer->index] = 0;
     buffer->bytesused = paint(fd, device, buffer->index, g.next);
     buffer->sequence = g.next++;
     buffer->length = kSlot;
@@ -179,6 +187,7 @@ static int answer(int fd, const char* device, unsigned long request, void* arg) 
             if (wanted->count && flagged(device, "busy")) return fail(EBUSY);
             if (wanted->count > kBuffers) wanted->count = kBuffers;
             g.queued = g.taken = 0;
+            memset(g.held, 0, sizeof g.held);
             return ftruncate(fd, (off_t)kBuffers * kSlot);
         }
         case VIDIOC_QUERYBUF: {
@@ -187,12 +196,17 @@ static int answer(int fd, const char* device, unsigned long request, void* arg) 
             buffer->m.offset = buffer->index * kSlot;
             return 0;
         }
-        case VIDIOC_QBUF:
-            g.filled[g.queued++ % kBuffers] = ((struct v4l2_buffer*)arg)->index;
+        case VIDIOC_QBUF: {
+            const unsigned slot = ((struct v4l2_buffer*)arg)->index;
+            if (slot >= kBuffers || g.held[slot]) return fail(EINVAL);
+            g.held[slot] = 1;
+            g.filled[g.queued++ % kBuffers] = slot;
             return 0;
+        }
         case VIDIOC_DQBUF:
             return dequeue(fd, device, arg);
         case VIDIOC_STREAMON:
+            return dropped(device, "refuse") ? fail(EIO) : 0;
         case VIDIOC_STREAMOFF:
             return 0;
         default:

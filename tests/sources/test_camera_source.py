@@ -347,6 +347,65 @@ except EdgesegError as error:
     assert "lost" in text
 
 
+def test_a_stream_refused_once_is_asked_for_again(driver: Path, camera: Path) -> None:
+    Path(f"{camera}.refuse").touch()
+    told = run_with(driver, camera, READ.format(options=""))
+    assert told["index"] == list(range(12))
+    assert not Path(f"{camera}.refuse").exists()
+
+
+def test_empty_pictures_are_counted_and_no_loss(driver: Path, camera: Path) -> None:
+    before, after, reconnects, drops = run_with(
+        driver,
+        camera,
+        """
+source = open_source(uri, SourceOptions(read_timeout_s=5))
+before = source.read().index
+picture = Path(f"{device}.jpg")
+whole = picture.read_bytes()
+picture.write_bytes(b"")
+time.sleep(0.5)
+part = Path(f"{device}.part")
+part.write_bytes(whole)
+part.replace(picture)
+after = [source.read().index for _ in range(10)]
+source.close()
+print(json.dumps([before, after, source.reconnects, source.drops()]))
+""",
+    )
+    assert after[-1] > before
+    assert reconnects == 0
+    assert drops["the camera sent an empty picture"] > 2
+
+
+@pytest.mark.parametrize("file_stays", [True, False])
+def test_an_unplugged_camera_is_called_gone_whoever_else_has_it_open(
+    driver: Path, camera: Path, file_stays: bool
+) -> None:
+    with camera.open() as file, subprocess.Popen(["/bin/sleep", "30"], stdin=file) as sleeper:
+        kind, text = run_with(
+            driver,
+            camera,
+            f"""
+import logging
+lines = []
+logging.getLogger("edgeseg.sources").addFilter(lambda line: lines.append(line.getMessage()))
+source = open_source(uri, SourceOptions(read_timeout_s=1, reconnect_s=0.2))
+source.read()
+Path(f"{{device}}.gone").touch()
+{file_stays} or device.unlink()
+try:
+    while True:
+        source.read()
+except EdgesegError as error:
+    print(json.dumps([type(error).__name__, lines[0]]))
+""",
+        )
+        sleeper.kill()
+    assert kind == "SourceLostError"
+    assert text == f"{camera}: the camera is gone; connecting again"
+
+
 def test_options_reach_only_sources_they_concern(clip: Path) -> None:
     source = open_source(clip, SourceOptions(size_px=VGA, pixel_format="MJPG"))
     assert source.info.size_px == (160, 120)

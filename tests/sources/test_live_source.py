@@ -68,6 +68,18 @@ def test_frames_come_with_index_and_time_and_the_info_is_right() -> None:
     assert (source.info.live, source.info.size_px, source.info.fps) == (True, (6, 4), 100.0)
 
 
+def test_what_comes_before_the_first_read_is_no_part_of_the_run() -> None:
+    source = opened(lambda: Ticker(itertools.count()))
+    time.sleep(0.3)  # a network loads
+    frames = [source.read() for _ in range(3)]
+    source.close()
+    assert frames[0] is not None
+    assert (frames[0].index, frames[0].time_s) == (0, 0.0)
+    assert int(frames[0].image[0, 0, 0]) > 10
+    assert time.monotonic() - frames[0].captured_s < 0.3
+    assert source.drops().get(SUPERSEDED, 0) <= 3
+
+
 def test_a_slow_reader_gets_new_frames_and_the_others_are_counted() -> None:
     source = opened(lambda: Ticker(itertools.count()))
     source.read()

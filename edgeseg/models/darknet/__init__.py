@@ -1,1 +1,1 @@
-"""Darknet files: cfg (`cfg`), what it makes (`plan`), weights, the way to ONNX (`export`), `lint`."""
+"""Darknet files: cfg, what it makes (`plan`), weights, the way to ONNX (`export`), `lint`."""

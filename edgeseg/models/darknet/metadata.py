@@ -39,7 +39,8 @@ def describe(
         sources["scales"] = recipe.scales.sha256
     writer = f"edgeseg-onnx {WRITER_VERSION} {epsilon}"
     return Metadata(
-        name=name or cfg_path.stem,
+        # A file's name may hold bytes that are no text; ONNX holds only text.
+        name=(name or cfg_path.stem).encode(errors="replace").decode(),
         input_px=network.input_px,
         batch=batch,
         heads=network.head_specs,

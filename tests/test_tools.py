@@ -1,0 +1,55 @@
+"""The benchmark programs run and write the JSON the docs speak of."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from edgeseg.models.registry import Files
+
+TOOLS = Path(__file__).parents[1] / "tools"
+
+
+def run_tool(name: str, *options: str | Path) -> None:
+    command = [sys.executable, str(TOOLS / name), *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def write_clip(path: Path, frames: int) -> None:
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as clip:
+        stream = clip.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 96, 64
+        for _ in range(frames):
+            image = rng.integers(0, 256, (64, 96, 3), np.uint8)
+            clip.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        clip.mux(stream.encode())
+
+
+def test_the_op_benchmark_compares_every_op(tmp_path: Path) -> None:
+    run_tool("bench_ops.py", "--seconds", "0.01", "--output", tmp_path / "ops.json")
+    rows = json.loads((tmp_path / "ops.json").read_text())["results"]
+    assert {row["op"] for row in rows} == {"letterbox", "decode + nms", "nms"}
+    assert all(min(row["median_ms"].values()) > 0 for row in rows)
+
+
+def test_the_pipeline_benchmark_gives_rates_and_ratios(
+    yolov3_tiny: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGESEG_CACHE_DIR", str(yolov3_tiny.weights.parents[1]))
+    write_clip(tmp_path / "clip.mp4", 8)
+    output = tmp_path / "pipeline.json"
+    options = ("--size", "96", "--rounds", "1", "--frames", "5", "--output", output)
+    run_tool("bench_pipeline.py", tmp_path / "clip.mp4", *options)
+    report = json.loads(output.read_text())
+    assert set(report["fps"]) == {"engine", "edgeseg_jsonl", "edgeseg_video", "careful", "seed"}
+    assert all(ratio > 0 for ratio in report["ratios"].values())
+    assert 0 < report["peak_memory_mb"] < 1000
+    assert report["first_result_s"] > 0
