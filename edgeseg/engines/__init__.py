@@ -39,7 +39,10 @@ def open_engine(
     if precision not in ("auto", model.precision):
         raise EngineError(
             f"{model.name} is an {model.precision} model, {precision} was asked for",
-            hint="Use --precision auto.",
+            hint=(
+                f"Export it so first: edgeseg models export {model.name} --precision {precision} "
+                "--for onnxruntime … --output FILE.onnx, and run that with --model FILE.onnx."
+            ),
         )
     from edgeseg.engines.onnxruntime import OnnxRuntimeEngine
 
