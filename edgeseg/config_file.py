@@ -37,7 +37,7 @@ def find_config(tokens: Sequence[str]) -> Path | None:
     import platformdirs
 
     usual = (Path("edgeseg.toml"), Path(platformdirs.user_config_dir("edgeseg")) / "config.toml")
-    return next((path for path in usual if path.is_file()), None)
+    return next((path for path in usual if _is_file(path)), None)
 
 
 def config_steps(path: Path | None, origins: dict[str, str]) -> list[ConfigStep]:
@@ -51,6 +51,13 @@ def config_steps(path: Path | None, origins: dict[str, str]) -> list[ConfigStep]
         table = _read_toml(path)
         steps.append(Dict(table, source=str(path), use_commands_as_keys=False))
     return [*steps, lambda _app, _commands, arguments: _note_origins(arguments, origins)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder we may not search holds no file for us
+        return False
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

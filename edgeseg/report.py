@@ -34,6 +34,8 @@ def summary_lines(summary: Summary) -> list[str]:
         ("objects", str(summary.objects)),
         ("median ms", stages),
     ]
+    if summary.reconnects:
+        rows.insert(6, ("lost", f"{summary.reconnects} times, and connected again"))
     rows += [("written", place) for place in summary.places]
     return [f"{label:>10}  {text}" for label, text in rows]
 

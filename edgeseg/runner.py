@@ -43,6 +43,8 @@ class Summary:
     fps: float
     drops: dict[str, int]
     """Frames lost, by reason."""
+    reconnects: int
+    """How often a live source was lost and came back."""
     stages_ms: dict[str, float]
     """Median wall time of each station."""
     objects: int
@@ -86,6 +88,7 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
             seconds=delivery.seconds,
             fps=pipeline.delivered / delivery.seconds if delivery.seconds else 0.0,
             drops=pipeline.drops(),
+            reconnects=getattr(source, "reconnects", 0),
             stages_ms=pipeline.stopwatch.medians_ms(),
             objects=delivery.objects,
             places=delivery.places,
