@@ -1,4 +1,5 @@
 #include "cpu/best_candidates.cpp"
+#include "cpu/class_scan.cpp"
 #include "cpu/decode.cpp"
 #include "cpu/simd.cpp"
 #include "cuda/check.cpp"
