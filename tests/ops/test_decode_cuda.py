@@ -7,30 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_heads import FORMS, forms, labels, raw_head, spec_of
 
 from edgeseg import _native
 from edgeseg.backends.cpu import native_spec
-from edgeseg.types import HeadSpec
-
-ANCHORS = ((10.0, 14.0), (81.0, 82.0), (344.0, 319.0))
-FORMS = {
-    "v3": {"kind": "yolo"},
-    "v4": {"kind": "yolo", "scale_x_y": 1.2},
-    "v4-csp": {"kind": "yolo", "scale_x_y": 2.0, "new_coords": True},
-    "v2": {"kind": "region"},
-    "v2-sigmoid": {"kind": "region", "softmax": False},
-}
-forms = pytest.mark.parametrize("form", FORMS)
-labels = pytest.mark.parametrize("labels", ["multi", "best"])
-
-
-def spec_of(form: str, classes: int = 4, anchors: int = 3) -> HeadSpec:
-    return HeadSpec(anchors_net=ANCHORS[:anchors], classes=classes, **FORMS[form])
-
-
-def raw_head(spec: HeadSpec, rows: int, columns: int, seed: int = 0) -> np.ndarray:
-    head = np.random.default_rng(seed).normal(0, 2, (spec.channels, rows, columns))
-    return (definitions.sigmoid(head) if spec.new_coords else head).astype(np.float32)
 
 
 def twin(heads, specs, net_px, conf, labels="multi", max_candidates=4096):
