@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from edgeseg.errors import EdgesegError
+from edgeseg.followers import closing_all, open_followers
 from edgeseg.interrupts import answered_by
 from edgeseg.overlay import Overlay, Status
 from edgeseg.pipeline import Pipeline
@@ -49,6 +50,8 @@ class Summary:
     """Median wall time of each station."""
     objects: int
     """Detections over all frames."""
+    notes: dict[str, str]
+    """What tracking, masks and the other followers have to say, label to text."""
     places: list[str]
     """Where the results now lie."""
     signal: int | None = None
@@ -67,13 +70,14 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
     with (
         contextlib.closing(load_source(settings)) as source,
         Segmenter.from_settings(settings, model, throughput=not source.info.live) as segmenter,
+        closing_all(open_followers(settings, source.info)) as followers,
     ):
         if not sinks:
             sinks = default_sinks(
                 source.info, settings.output, headless=settings.headless or settings.show
             )
         info = RunInfo(source.info, model.class_names, model.name)
-        pipeline = segmenter.pipeline(source, max_frames=settings.max_frames)
+        pipeline = segmenter.pipeline(source, followers=followers, max_frames=settings.max_frames)
         delivery = Delivery(pipeline, sinks, Overlay(info.class_names))
         total = _expected_frames(source.info.frame_count, settings.max_frames)
         with open_progress(source.info, total, shown=show_progress) as progress:
@@ -91,6 +95,7 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
             reconnects=getattr(source, "reconnects", 0),
             stages_ms=pipeline.stopwatch.medians_ms(),
             objects=delivery.objects,
+            notes={k: v for follower in followers for k, v in follower.summary().items()},
             places=delivery.places,
             signal=delivery.signal,
         )

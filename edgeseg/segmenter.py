@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.followers import Follower, closing_all, open_followers
 from edgeseg.pipeline import Lane, Pipeline
 from edgeseg.settings import DEFAULT_MODEL, Settings, settings_from
 from edgeseg.sources.base import Source
@@ -55,6 +56,7 @@ class Segmenter:
             "agnostic": settings.agnostic,
             "class_ids": settings.class_ids(model.class_names),
         }
+        self._settings = settings
         first = open_backend(settings.backend, model, **options)
         self.model = model
         self.engine = open_engine(
@@ -72,6 +74,7 @@ class Segmenter:
             Lane(backend.preprocess, self.engine.infer, backend.detect, model.class_names)
             for backend in self.backends
         ]
+        self._followers = open_followers(settings, None)
         self._one_at_a_time = threading.Lock()
 
     def predict(self, image: NDArray[np.uint8] | str | Path) -> Result:
@@ -82,14 +85,31 @@ class Segmenter:
         """
         frame = Frame(image) if isinstance(image, np.ndarray) else _read_picture(Path(image))
         with self._one_at_a_time:
-            return self._lanes[0].perceive(frame)
+            result = self._lanes[0].perceive(frame)
+            for follower in self._followers:
+                result = follower.follow(result)
+            return result
 
-    def pipeline(self, source: Source, *, max_frames: int | None = None) -> Pipeline:
+    def pipeline(
+        self,
+        source: Source,
+        *,
+        followers: Sequence[Follower] = (),
+        max_frames: int | None = None,
+    ) -> Pipeline:
         """Join an open source and this network; one pipeline at a time."""
-        return Pipeline(source, self._lanes, max_frames=max_frames)
+        return Pipeline(
+            source,
+            self._lanes,
+            followers=followers,
+            detect_every=self._settings.detect_every,
+            max_frames=max_frames,
+        )
 
     def close(self) -> None:
         """Release the network."""
+        for follower in self._followers:
+            follower.close()
         self.engine.close()
         for backend in self.backends:
             backend.close()
@@ -123,8 +143,10 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
     with (
         contextlib.closing(load_source(settings)) as opened,
         Segmenter.from_settings(settings, model, throughput=not opened.info.live) as segmenter,
+        closing_all(open_followers(settings, opened.info)) as followers,
     ):
-        yield from segmenter.pipeline(opened, max_frames=settings.max_frames).results()
+        pipeline = segmenter.pipeline(opened, followers=followers, max_frames=settings.max_frames)
+        yield from pipeline.results()
 
 
 def load_model(settings: Settings) -> Model:

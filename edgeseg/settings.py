@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 SOURCE = Group("Source", sort_key=1)
 MODEL = Group("Model", sort_key=2)
 DETECTION = Group("Detection", sort_key=3)
-ENGINE = Group("Engine", sort_key=4)
-OUTPUT = Group("Output", sort_key=5)
-GENERAL = Group("General", sort_key=6)
+SEGMENTATION = Group("Segmentation", sort_key=4)
+ENGINE = Group("Engine", sort_key=5)
+OUTPUT = Group("Output", sort_key=6)
+GENERAL = Group("General", sort_key=7)
 
 DEFAULT_MODEL = "yolov3-tiny"
 
@@ -81,6 +82,21 @@ class Settings:
     agnostic: Annotated[bool, _option(DETECTION)] = False
     """Let boxes of different classes compete as well."""
 
+    segment: Annotated[
+        Literal["objects", "semantic", "motion", "foreground"], _option(SEGMENTATION)
+    ] = "objects"
+    """What to segment: objects, the class of each pixel, what moves, or all of the foreground."""
+    masks: Annotated[Literal["off", "fast", "fine"], _option(SEGMENTATION)] = "fast"
+    """Pixel masks of objects: none, one look at each, or a second look at those that need it."""
+    mask_budget: Annotated[int, _option(SEGMENTATION)] = 50
+    """Most objects of a frame that get a mask; large and old ones come first."""
+    smooth: Annotated[Literal["on", "off"], _option(SEGMENTATION)] = "on"
+    """Steady the masks of a tracked object over time."""
+    track: Annotated[Literal["auto", "on", "off"], _option(SEGMENTATION)] = "auto"
+    """Give each object an identity; auto is on for video and off for single pictures."""
+    detect_every: Annotated[int, _option(SEGMENTATION)] = 1
+    """Ask the network for every n-th frame only; the tracker carries boxes and masks between."""
+
     backend: Annotated[Literal["auto", "cpu", "cuda"], _option(ENGINE)] = "auto"
     """Where pixels are worked on."""
     engine: Annotated[Literal["auto", "onnxruntime", "tensorrt"], _option(ENGINE)] = "auto"
@@ -111,6 +127,13 @@ class Settings:
         _check_number("iou", self.iou, 0.0, 1.0)
         _check_number("reconnect", self.reconnect_s, 0.0, float("inf"))
         _check_number("threads", self.threads, 0, 1024)
+        _check_number("mask-budget", self.mask_budget, 0, 10_000)
+        _check_number("detect-every", self.detect_every, 1, 1000)
+        if self.detect_every > 1 and self.track == "off":
+            raise ConfigError(
+                f"--detect-every {self.detect_every} needs tracking, and --track is off",
+                hint="Leave out --track off.",
+            )
         if self.camera_fps is not None:
             _check_number("camera-fps", self.camera_fps, 0.1, 1000.0)
         if self.max_frames is not None:

@@ -191,6 +191,83 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracks:
+    """Who each detection of a frame is: row i belongs to row i of the detections."""
+
+    ids: NDArray[np.int32]
+    """int32[N], from 1, never given twice in a run; 0 for what has no identity yet."""
+    ages: NDArray[np.int32]
+    """int32[N], frames since the object was first seen; 0 in its first frame."""
+    carried: NDArray[np.bool_]
+    """bool[N]: not detected in this frame; the box was carried on from earlier ones."""
+
+    def __post_init__(self) -> None:
+        if not self.ids.shape == self.ages.shape == self.carried.shape == (len(self.ids),):
+            raise ValueError("ids, ages and carried have one row an object")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Tracks:
+        """Those that `keep` (a mask or indices) names, in its order."""
+        return Tracks(self.ids[keep], self.ages[keep], self.carried[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """The pixels of each detection, compact: row i belongs to row i of the detections.
+
+    A mask is a small grid of certainties stretched over a region of the frame.
+    A pixel is of the object when the grid, sampled bilinearly at its centre, is
+    128 or more there and the centre lies inside the region and the clip.
+    """
+
+    grids: tuple[NDArray[np.uint8], ...]
+    """uint8[rows, columns] each, 0 (surely not) to 255 (surely); uint8[0, 0]: it has no mask."""
+    regions_px: NDArray[np.float32]
+    """float32[N, 4]: left, top, right, bottom of the whole grid in source pixels."""
+    clips_px: NDArray[np.float32]
+    """float32[N, 4]: left, top, right, bottom beyond which nothing is of the object."""
+
+    def __post_init__(self) -> None:
+        count = len(self.grids)
+        if self.regions_px.shape != (count, 4) or self.clips_px.shape != (count, 4):
+            raise ValueError(
+                f"{count} masks need float32[{count}, 4] regions and clips, "
+                f"got {list(self.regions_px.shape)} and {list(self.clips_px.shape)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.grids)
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Masks:
+        """Those that `keep` (a mask or indices) names, in its order."""
+        rows = np.arange(len(self))[keep]
+        return Masks(
+            tuple(self.grids[row] for row in rows), self.regions_px[rows], self.clips_px[rows]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMap:
+    """The class of every pixel, as a semantic network gave it."""
+
+    classes: NDArray[np.uint16]
+    """uint16[rows, columns], indices into the class names; at the network's resolution."""
+    region: tuple[float, float, float, float]
+    """x, y, width, height of the frame inside the map, in its pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a network that brings its own masks or classes gives for one frame."""
+
+    detections: Detections
+    masks: Masks | None = None
+    class_map: ClassMap | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Everything edgeseg knows about one frame."""
 
@@ -199,6 +276,14 @@ class Result:
     class_names: tuple[str, ...]
     stages_ms: dict[str, float] = field(default_factory=dict)
     """Wall time of each station for this frame."""
+    detected: bool = True
+    """False when the network was not asked (`--detect-every`): boxes are carried, if any."""
+    tracks: Tracks | None = None
+    """In step with the detections; None without tracking."""
+    masks: Masks | None = None
+    """In step with the detections; None without masks."""
+    class_map: ClassMap | None = None
+    """Of a semantic network."""
 
     def to_dict(self) -> dict[str, object]:
         """Give the JSONL object of this frame (see README, section Results)."""
