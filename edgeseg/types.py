@@ -228,6 +228,8 @@ class Masks:
     """float32[N, 4]: left, top, right, bottom of the whole grid in source pixels."""
     clips_px: NDArray[np.float32]
     """float32[N, 4]: left, top, right, bottom beyond which nothing is of the object."""
+    frame_px: Size
+    """Width and height of the frame."""
 
     def __post_init__(self) -> None:
         count = len(self.grids)
@@ -244,7 +246,10 @@ class Masks:
         """Those that `keep` (a mask or indices) names, in its order."""
         rows = np.arange(len(self))[keep]
         return Masks(
-            tuple(self.grids[row] for row in rows), self.regions_px[rows], self.clips_px[rows]
+            tuple(self.grids[row] for row in rows),
+            self.regions_px[rows],
+            self.clips_px[rows],
+            self.frame_px,
         )
 
 
