@@ -123,7 +123,7 @@ class CocoReader:
 
     def _take_image(self, element: Element) -> None:
         item = record(parsed(element.data()), "an image")
-        number_ = self._number(item.get("id"))
+        number_ = self._place(item.get("id"))
         if number_ in self._images:
             raise BadLabel(f"image {shown(item['id'])} is there twice")
         name = picture_name(item.get("file_name"))
@@ -135,14 +135,14 @@ class CocoReader:
 
     def _take_annotation(self, element: Element) -> None:
         item = record(element.value, "an annotation")
-        number_ = self._number(item.get("image_id"))
+        number_ = self._place(item.get("image_id"))
         own = item.get("id")
-        known = isinstance(own, int) and not isinstance(own, bool) and abs(own) < _LARGEST_ID
         self._image_of.append(number_)
         self._offsets.append(element.offset)
         self._lengths.append(element.length)
         self._lines.append(min(element.line, 2**32 - 1))
-        self._ids.append(own if known else -_LARGEST_ID)
+        usable = isinstance(own, int) and abs(own) < _LARGEST_ID
+        self._ids.append(int(own) if own is not None and usable else -_LARGEST_ID)
 
     def _take_category(self, element: Element) -> None:
         item = record(parsed(element.data()), "a category")
@@ -151,8 +151,8 @@ class CocoReader:
             raise BadLabel(f"category {own} is there twice")
         self._categories[own] = text(item.get("name"), "the category's name")
 
-    def _number(self, key: object) -> int:
-        """Number the pictures' ids, which may be numbers or texts."""
+    def _place(self, key: object) -> int:
+        """Give a picture's place by its id, which may be a number or a text."""
         if not isinstance(key, (int, str)) or isinstance(key, bool):
             raise BadLabel(f"the image's id is {shown(key)}, neither a number nor a text")
         return self._numbers.setdefault(key, len(self._numbers))

@@ -70,9 +70,10 @@ class CocoWriter:
         """Write one picture. Raises SinkError."""
         first, image_id = not self._ids.count, self._ids.take(picture.name)
         width, height = picture.size_px
-        image = {"id": image_id, "file_name": picture.name, "width": width, "height": height}
+        image: dict[str, Any] = {"id": image_id, "file_name": picture.name}
+        image |= {"width": width, "height": height}
         if picture.time_s is not None:
-            image["time_s"] = round(picture.time_s, 6)  # type: ignore[assignment]
+            image["time_s"] = round(picture.time_s, 6)
         try:
             self._images.write(("\n" if first else ",\n") + json.dumps(image))
         except OSError as error:

@@ -209,8 +209,9 @@ def _lines(found: Survey) -> Iterator[str]:
     parts += [f"{count} {what}" for what, count in extras.items() if count]
     yield f"objects   {found.objects}" + (f": {', '.join(parts)}" if parts else "")
     yield f"problems  {_count(found.errors, 'error')}, {_count(found.warnings, 'warning')}"
-    yield f"classes   {len(found.classes)}"
-    for name, count in found.classes.items():
+    present = {name: count for name, count in found.classes.items() if count}
+    yield f"classes   {len(found.classes)}, {len(present)} with objects"
+    for name, count in present.items():
         yield f"  {count:>8}  {name}"
 
 

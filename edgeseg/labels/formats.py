@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from edgeseg.errors import ConfigError, LabelError
@@ -69,10 +71,8 @@ def guess_source(source: Path) -> str:
         raise LabelError(f"{source} does not exist")
     elif (source / INSTANCES).is_file():
         found = "masks"
-    elif _has(source, ".txt"):
-        found = _kind_of_yolo(source)
     else:
-        found = "class-masks" if _has(source, ".png") else ""
+        found = _guess_folder(source)
     if not found:
         raise ConfigError(f"{source}: no format of labels is to be seen", hint=_known("--from"))
     return found
@@ -164,23 +164,17 @@ def _known(flag: str) -> str:
     return f"Say which: {flag} FORMAT\n  {words}"
 
 
-def _has(folder: Path, ending: str) -> bool:
-    return next(folder.rglob(f"*{ending}"), None) is not None
-
-
-def _kind_of_yolo(source: Path) -> str:
-    """Tell boxes from segments by the first lines."""
-    from edgeseg.labels.yolo import is_segment
+def _guess_folder(source: Path) -> str:
+    """Tell YOLO boxes from segments by the first lines, and from folders of PNGs."""
+    from edgeseg.labels.pictures import stems_in
+    from edgeseg.labels.yolo import is_segment, label_files
 
     folder = source / "labels" if (source / "labels").is_dir() else source
-    for number, path in enumerate(folder.rglob("*.txt")):
-        if number == _TASTED_FILES:
-            break
-        try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                words = file.readline(1 << 16).split()
-        except OSError:
-            continue
-        if is_segment(words):
-            return "yolo-seg"
+    files = label_files(folder)
+    if not files:
+        return "class-masks" if stems_in(source, (".png",)) else ""
+    for file in islice(files.values(), _TASTED_FILES):
+        with suppress(OSError), (folder / file).open(encoding="utf-8", errors="replace") as text:
+            if is_segment(text.readline(1 << 16).split()):
+                return "yolo-seg"
     return "yolo"

@@ -69,7 +69,7 @@ def stems_in(folder: Path, endings: tuple[str, ...]) -> dict[str, str]:
     def refuse(error: OSError) -> None:
         raise LabelError(f"cannot be listed: {error.strerror}", file=str(error.filename))
 
-    found = {}
+    found: dict[str, str] = {}
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=False):
         folders.sort()
         below = Path(place).relative_to(folder)

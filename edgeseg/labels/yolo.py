@@ -50,9 +50,7 @@ class YoloReader:
         self._problems = problems
         self._pictures = PictureFiles(pictures or _pictures_of(self._folder), size_px)
         self._files = {
-            self._picture_stem(stem): file
-            for stem, file in stems_in(self._folder, (".txt",)).items()
-            if stem.lower() not in _NO_LABELS
+            self._picture_stem(stem): file for stem, file in label_files(self._folder).items()
         }
         self.classes = Classes(find_names(self._folder, names))
         self._stems = sorted({*self._files, *self._pictures.stems()})
@@ -97,6 +95,16 @@ class YoloReader:
                     self._problems.warning(str(path), line, remark)
                 objects.append(_at_line(found, line))
         return tuple(objects)
+
+
+def label_files(folder: Path) -> dict[str, str]:
+    """Find the label files below a folder: path without ending to path. Raises LabelError."""
+    files = stems_in(folder, (".txt",))
+    return {
+        stem: file
+        for stem, file in files.items()
+        if stem.rpartition("/")[2].lower() not in _NO_LABELS
+    }
 
 
 def parsed_line(words: list[str], size_px: Size) -> tuple[LabelObject, list[str]]:
