@@ -171,7 +171,7 @@ class ImageIds:
         stem, dot, _ = name.rpartition("/")[2].rpartition(".")
         wanted = int(stem) if stem.isascii() and stem.isdigit() and len(stem) < 16 else self.count
         if not dot:
-            wanted = self.count
+            return self.count
         while wanted in self._taken:
             wanted += 1
         self._taken.add(wanted)

@@ -41,30 +41,33 @@ class NewFolder:
 
 
 class LabelFiles:
-    """Names one file for each picture, and refuses a name twice."""
+    """Names one file for each picture, and refuses a name twice.
 
-    def __init__(self, folder: Path, ending: str) -> None:
+    `distinct` promises that no name comes twice; then none is remembered, which
+    a live source would do for days.
+    """
+
+    def __init__(self, folder: Path, ending: str, *, distinct: bool = False) -> None:
         self._folder = folder
         self._ending = ending
+        self._distinct = distinct
         self._taken: dict[str, str] = {}
 
     def write(self, picture: LabelPicture, data: bytes) -> Path:
         """Write the file of one picture. Raises LabelError and SinkError."""
         stem = stem_of(picture.name)
-        other = self._taken.setdefault(stem, picture.name)
-        if len(self._taken) == self._count:
+        if stem in self._taken:
             raise LabelError(
-                f"{picture.name} and {other} would have one file of labels",
+                f"{picture.name} and {self._taken[stem]} would have one file of labels",
                 file=picture.file,
                 hint="Rename one of the pictures.",
             )
-        self._count += 1
+        if not self._distinct:
+            self._taken[stem] = picture.name
         path = self._folder / f"{stem}{self._ending}"
         with writing(path), written_aside(path) as aside:
             aside.write_bytes(data)
         return path
-
-    _count = 0
 
 
 def copy_picture(picture: LabelPicture, images: Path) -> None:

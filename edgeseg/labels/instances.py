@@ -158,8 +158,16 @@ class InstancesReader:
 class InstancesWriter:
     """Writes masks/NAME.png and lines for instances.jsonl, which `lines` takes."""
 
-    def __init__(self, folder: Path, lines: Callable[[str], None], classes: Classes) -> None:
-        self._files = LabelFiles(folder / "masks", ".png")
+    def __init__(
+        self,
+        folder: Path,
+        lines: Callable[[str], None],
+        classes: Classes,
+        *,
+        distinct: bool = False,
+    ) -> None:
+        """Take a folder; `distinct` as in LabelFiles."""
+        self._files = LabelFiles(folder / "masks", ".png", distinct=distinct)
         self._lines = lines
         self._classes = classes
 
