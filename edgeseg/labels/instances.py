@@ -116,7 +116,8 @@ class InstancesReader:
                 objects.append(self._object(item, masks, used, size_px, line))
         if extra := sorted(set(masks) - used):
             values_ = ", ".join(map(str, extra[:8])) + (", …" if len(extra) > 8 else "")
-            self._problems.warning(str(path), None, f"has values without a line: {values_}")
+            message = f"masks/{stem}.png has values without a line: {values_}"
+            self._problems.warning(str(self._lines_file), None, message)
         name = self._called.get(stem) or self._pictures.name(stem)
         return LabelPicture(name, size_px, tuple(objects), file=str(self._lines_file), path=found)
 
