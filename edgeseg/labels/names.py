@@ -73,8 +73,12 @@ def data_yaml(names: Sequence[str], *, pictures: bool) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote for YAML: JSON's escapes are YAML's, but a surrogate cannot be written."""
-    return json.dumps(text.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
+    """Quote for YAML: JSON's escapes are YAML's, which breaks lines at more characters."""
+    quoted = json.dumps(text.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
+    return "".join(
+        char if char.isprintable() or ord(char) > 0xFFFF else f"\\u{ord(char):04x}"
+        for char in quoted
+    )
 
 
 def _plain(name: str) -> str:
@@ -101,7 +105,8 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
             content = file.read(MAX_NAMES_BYTES + 1)
     except OSError as error:
         raise LabelError(f"cannot be read: {error.strerror}", file=str(path)) from error
-    lines = content[:MAX_NAMES_BYTES].decode("utf-8-sig", "replace").splitlines()
+    text = content[:MAX_NAMES_BYTES].decode("utf-8-sig", "replace")
+    lines = re.split(r"\r\n|\r|\n", text)
     start = next((n for n, line in enumerate(lines) if re.match(r"names\s*:", line)), None)
     if start is None:
         return ()
