@@ -66,6 +66,23 @@ def without_overlap(objects: list[LabelObject], size_px) -> list[LabelObject]:
     return kept
 
 
+def within_one_pixel(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether each mask lies inside the other when that is grown by a pixel."""
+
+    def grown(mask):
+        padded = np.pad(mask, 1)
+        return np.any(
+            [
+                padded[y : y + mask.shape[0], x : x + mask.shape[1]]
+                for y in range(3)
+                for x in range(3)
+            ],
+            axis=0,
+        )
+
+    return not (a & ~grown(b)).any() and not (b & ~grown(a)).any()
+
+
 def difficult_pictures() -> list[LabelPicture]:
     """Give each shape in a picture of its own, all in one, boxes alone, and nothing."""
     made = []

@@ -88,12 +88,7 @@ class InstancesReader:
 
     def pictures(self) -> Iterator[LabelPicture]:
         """Give every picture that has a mask, by name."""
-        with contextlib.ExitStack() as stack:
-            try:
-                lines = stack.enter_context(self._lines_file.open("rb"))
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise LabelError(f"cannot be read: {reason}", file=str(self._lines_file)) from error
+        with readable(self._lines_file), self._lines_file.open("rb") as lines:
             for stem, file in self._masks.items():
                 with self._problems.at(str(self._source / "masks" / file), None):
                     yield self._picture(lines, stem, self._source / "masks" / file)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgeseg.errors import DarknetError, LabelError
 from edgeseg.labels.types import MAX_CLASSES
-from edgeseg.models.class_names import MAX_NAMES_BYTES, read_names
+from edgeseg.models.class_names import COCO_NAMES, MAX_NAMES_BYTES, read_names
 
 NAMES_FILES = ("names.txt", "classes.txt", "obj.names", "coco.names")
 _YAML = (".yaml", ".yml")
@@ -42,7 +42,12 @@ def find_names(folder: Path, names: Path | None = None) -> tuple[str, ...]:
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read a names file, or a YAML file with `names:`. Raises LabelError."""
+    """Read a names file, or a YAML file with `names:`; `coco` is Darknet's list of COCO's 80.
+
+    Raises LabelError.
+    """
+    if str(path) == "coco" and not path.exists():
+        path = COCO_NAMES
     if path.suffix.lower() in _YAML:
         found = _names_of_yaml(path)
     else:

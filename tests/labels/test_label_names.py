@@ -38,7 +38,7 @@ def test_names_of_a_yaml_file(tmp_path, text, names):
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("names: [a, b\n", 1), ("x: 1\nnames:\n  a\n", 3), ("names:\n  0: a\n  0: b\n", 3)],
+    [("names: [a, b\n", 2), ("x: 1\nnames:\n  a\n", 3), ("names:\n  0: a\n  0: b\n", 3)],
 )
 def test_a_yaml_file_that_is_none_is_one_clear_error(tmp_path, text, line):
     (tmp_path / "data.yaml").write_text(text)

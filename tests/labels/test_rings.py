@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_shapes import shapes
+from label_shapes import shapes, within_one_pixel
 
 from edgeseg.labels import rings as rings_module
 from edgeseg.labels.coco_writer import frame_counts, polygons
@@ -86,6 +86,23 @@ def test_triangles_joined_fill_as_they_do_alone(corners):
     # A pixel's centre may lie on an edge to the last bit, and then either answer is right.
     rings = [np.round(ring * 8) / 8 + np.float32(0.03125) for ring in rings]
     assert mask_of([joined(rings)], (16, 13)) == mask_of(rings, (16, 13))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+@given(st.integers(8, 60), st.integers(0, 4), st.floats(0, 6), st.floats(44, 56))
+@settings(max_examples=60, deadline=None)
+def test_polygons_of_others_are_filled_as_pycocotools_does_within_a_pixel(
+    corners, waves, turn, centre
+):
+    from pycocotools import mask as theirs
+
+    angles = np.arange(corners) / corners * 2 * np.pi + turn
+    radii = 30 + 10 * np.sin(waves * angles)
+    ring = centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    filled = theirs.decode(theirs.merge(theirs.frPyObjects([ring.ravel().tolist()], 100, 100)))
+    ours = mask_of([ring.astype(np.float32)], (100, 100))
+    mine = np.zeros((100, 100), bool) if ours is None else ours.dense((100, 100))
+    assert within_one_pixel(mine, filled.astype(bool))
 
 
 def test_a_union_holds_all_pixels():

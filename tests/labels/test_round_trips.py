@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_shapes import NAMES, difficult_pictures, shapes, thing, without_overlap
+from label_shapes import NAMES, difficult_pictures, shapes, thing, within_one_pixel, without_overlap
 
 from edgeseg.labels.convert import convert
 from edgeseg.labels.formats import ReadOptions, WriteOptions, create_labels, open_labels
@@ -175,23 +175,6 @@ def test_simplified_polygons_stay_within_a_pixel(
     back = read(written(tmp_path, options, [picture], classes), options, images)["a.png"]
     for got, wanted in zip(back.objects, picture.objects, strict=True):
         assert within_one_pixel(got.mask.dense(size_px), wanted.mask.dense(size_px))
-
-
-def within_one_pixel(a: np.ndarray, b: np.ndarray) -> bool:
-    """Tell whether each mask lies inside the other when that is grown by a pixel."""
-
-    def grown(mask):
-        padded = np.pad(mask, 1)
-        return np.any(
-            [
-                padded[y : y + mask.shape[0], x : x + mask.shape[1]]
-                for y in range(3)
-                for x in range(3)
-            ],
-            axis=0,
-        )
-
-    return not (a & ~grown(b)).any() and not (b & ~grown(a)).any()
 
 
 PIXELS = st.tuples(st.integers(1, 14), st.integers(1, 14), st.binary(min_size=25, max_size=25))
