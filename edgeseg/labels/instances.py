@@ -14,7 +14,7 @@ from edgeseg.labels.id_maps import ignored_value, masks_of, painted, png_of, rea
 from edgeseg.labels.jsonl import class_of, learn_names, lines_of, mask_record, object_mask
 from edgeseg.labels.names import find_names
 from edgeseg.labels.pictures import PictureFiles, stem_of, stems_in
-from edgeseg.labels.problems import BadLabel, Problems
+from edgeseg.labels.problems import BadLabel, Problems, readable
 from edgeseg.labels.types import Classes, LabelObject, LabelPicture, Mask
 from edgeseg.labels.values import (
     clipped,
