@@ -9,6 +9,10 @@ PYBIND11_MODULE(_native, module) {
     edgeseg::bind::register_letterbox(module);
     edgeseg::bind::register_decode(module);
     edgeseg::bind::register_nms(module);
+    edgeseg::bind::register_crop_resize(module);
+    edgeseg::bind::register_masks(module);
+    edgeseg::bind::register_polygons(module);
+    edgeseg::bind::register_rle(module);
 #if defined(EDGESEG_WITH_CUDA)
     edgeseg::bind::register_cuda(module);
 #endif
