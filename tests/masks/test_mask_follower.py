@@ -76,11 +76,10 @@ def test_a_frame_without_objects_does_not_ask_the_network() -> None:
 
 
 def test_masks_the_network_brought_are_kept() -> None:
-    own = Masks(
-        (np.full((2, 2), 200, np.uint8),), boxes((0, 0, 9, 9)), boxes((0, 0, 9, 9)), (200, 100)
-    )
+    box = boxes((0, 0, 9, 9))
+    own = Masks((np.full((2, 2), 200, np.uint8),), box, box, (200, 100))
     looker = FakeLooker()
-    before = result(boxes((0, 0, 9, 9)))
+    before = result(box)
     given = MaskFollower(looker, budget=10).follow(
         Result(before.frame, before.detections, before.class_names, masks=own)
     )
