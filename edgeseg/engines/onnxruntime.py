@@ -51,7 +51,7 @@ class OnnxRuntimeEngine:
             )
         except Exception as error:
             raise EngineError(
-                f"ONNX Runtime cannot load {model.onnx_path}: {_first_line(error)}",
+                f"ONNX Runtime cannot load {model.onnx_path}: {first_line(error)}",
                 hint="Export it again: edgeseg models export",
             ) from error
         self._input = self._session.get_inputs()[0].name
@@ -68,7 +68,7 @@ class OnnxRuntimeEngine:
         try:
             heads: Heads = self._session.run(self._outputs, {self._input: images})
         except Exception as error:
-            raise EngineError(f"ONNX Runtime failed: {_first_line(error)}") from error
+            raise EngineError(f"ONNX Runtime failed: {first_line(error)}") from error
         return [head.astype(np.float32) for head in heads] if self._half else heads
 
     def close(self) -> None:
@@ -114,5 +114,6 @@ def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Give the first line of what an error says."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
