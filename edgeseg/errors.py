@@ -108,7 +108,13 @@ class BuildCancelledError(EngineError):
 
 
 class EngineRefusedError(EngineError):
-    """A built engine does not see what the fp32 reference on the CPU sees."""
+    """A built engine does not see what the fp32 reference on the CPU sees; `scores` say how far."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, scores: dict[str, float] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.scores = scores or {}
 
 
 class DeviceError(EdgesegError):

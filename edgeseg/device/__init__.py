@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgeseg.device.base import Allocator
 from edgeseg.device.cuda_device import CudaDevice
 from edgeseg.errors import DeviceError
 
-__all__ = ["CudaDevice", "native", "no_device", "open_device"]
+if TYPE_CHECKING:
+    from edgeseg.engines.tensorrt.device import Device
+
+__all__ = ["CudaDevice", "device_facts", "native", "no_device", "open_device"]
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,24 @@ def open_device(index: int = 0, flavor: Flavor = "auto") -> CudaDevice:
         raise reason
     module = native()
     return CudaDevice(module, index, _allocator(module, index, flavor))
+
+
+def device_facts(index: int = 0) -> Device | None:
+    """Tell what an engine's receipt holds of a GPU, by the driver alone where it answers.
+
+    None where there is no GPU at all. Raises DeviceError for a number that none has.
+    """
+    from edgeseg.engines.tensorrt.device import find_device
+
+    found = find_device(index)
+    if found is not None:
+        return found
+    reason = no_device(index)
+    if reason is None:
+        return open_device(index).facts()
+    if index != 0:
+        raise reason
+    return None
 
 
 def _allocator(module: ModuleType, index: int, flavor: Flavor) -> Allocator:

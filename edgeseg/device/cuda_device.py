@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeseg.device.base import Allocator, Event, HostMemory, Memory, Stream
 from edgeseg.errors import DeviceMemoryError
+
+if TYPE_CHECKING:
+    from edgeseg.engines.tensorrt.device import Device
 
 
 class CudaDevice:
@@ -33,6 +36,14 @@ class CudaDevice:
             f"CUDA {self.index}: {self.name} ({self.compute_capability}){shared}, "
             f"by {self._allocator.name}"
         )
+
+    def facts(self) -> Device:
+        """Tell what an engine's receipt holds of it."""
+        from edgeseg.engines.tensorrt.device import Device
+
+        with self.active():
+            free, total = self._allocator.free_memory()
+        return Device(self.name, self.compute_capability, self.mapped, free, total)
 
     def active(self) -> contextlib.AbstractContextManager[None]:
         """Make the device the calling thread's for a block, then what it was before."""

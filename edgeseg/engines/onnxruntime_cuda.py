@@ -32,6 +32,16 @@ def has_cuda_provider() -> bool:
     return PROVIDER in ort.get_available_providers()
 
 
+def no_cuda_provider() -> MissingDependencyError:
+    """Say what is missing for running networks on a GPU."""
+    return MissingDependencyError(
+        "ONNX Runtime has no CUDA provider here, so it cannot run the network on the GPU",
+        hint="Install TensorRT (pip install 'edgeseg[tensorrt]'; on a Jetson JetPack brings it), "
+        "TensorRT-RTX ('edgeseg[rtx]'), or onnxruntime-gpu in place of onnxruntime. "
+        "Or use the CPU: --backend cpu",
+    )
+
+
 class OnnxRuntimeCudaEngine:
     """Runs a model through ONNX Runtime's CUDA provider, without a copy to the host.
 
@@ -45,12 +55,7 @@ class OnnxRuntimeCudaEngine:
 
     def __init__(self, model: Model, device: CudaDevice, *, provider: str = PROVIDER) -> None:
         if provider == PROVIDER and not has_cuda_provider():
-            raise MissingDependencyError(
-                "running the network on the GPU needs TensorRT, TensorRT-RTX or onnxruntime-gpu",
-                hint="Install one: pip install 'edgeseg[tensorrt]' (on a Jetson JetPack brings "
-                "it), 'edgeseg[rtx]', or onnxruntime-gpu in place of onnxruntime. "
-                "Or use the CPU: --backend cpu",
-            )
+            raise no_cuda_provider()
         import onnxruntime as ort
 
         self._ort = ort

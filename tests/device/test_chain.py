@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_tensorrt import FakeTensorRt
+from on_device import OnDevice
 
 from edgeseg.backends.chain import GRAPHS, Chain
 from edgeseg.backends.cpu import CpuBackend
@@ -261,34 +262,6 @@ def test_three_slots_at_once_give_the_frames_of_one(
         assert_same(found[seed], expected[seed])
     assert len(trt.engines[-1].contexts) == 3
     assert [chain.launches for chain in chains] == [5, 5, 5]
-
-
-class OnDevice:
-    """A picture in the stand-in's memory, as another package would hand it over."""
-
-    def __init__(
-        self, native: ModuleType, image: np.ndarray, *, pitch: int = 0, stream: Any = None
-    ):
-        height, width, _ = image.shape
-        self.pitch = pitch or 3 * width
-        rows = np.zeros((height, self.pitch), np.uint8)
-        rows[:, : 3 * width] = image.reshape(height, -1)
-        self.stream = native.cuda.Stream()
-        self.buffer = native.cuda.Buffer(rows.nbytes)
-        self.buffer.upload(rows, self.stream.handle)
-        self.stream.synchronize()
-        self.told = {
-            "shape": image.shape,
-            "typestr": "|u1",
-            "data": (self.buffer.pointer, False),
-            "strides": (self.pitch, 3, 1) if pitch else None,
-            "version": 3,
-            "stream": self.stream.handle if stream else None,
-        }
-
-    @property
-    def __cuda_array_interface__(self) -> dict[str, Any]:
-        return self.told
 
 
 def test_a_frame_on_the_gpu_is_read_where_it_is(
