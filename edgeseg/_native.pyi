@@ -153,6 +153,34 @@ class cuda:  # noqa: N801 - a module of the extension
         def fill(self, value: int, stream: int) -> None:
             """Set every byte."""
 
+    class HostBuffer:
+        """Memory of the host that the device's copies reach directly, freed with this object."""
+
+        pointer: int
+        device_pointer: int
+        """Where kernels find it; 0 when it is not mapped."""
+        bytes: int
+        array: NDArray[np.uint8]
+        """uint8[bytes]: the memory itself."""
+        def __init__(self, bytes: int, *, mapped: bool = False) -> None:  # noqa: A002
+            """Take memory; `mapped`: kernels can use it too, where the device maps host memory."""
+
+    @staticmethod
+    def copy(target: int, source: int, bytes: int, stream: int) -> None:  # noqa: A002
+        """Enqueue a copy between device memory and host buffers; does not wait."""
+
+    @staticmethod
+    def free_memory() -> tuple[int, int]:
+        """Tell free and total bytes of the current device."""
+
+    @staticmethod
+    def current_device() -> int:
+        """Tell the device of this thread."""
+
+    @staticmethod
+    def wait_for(stream: int, other: int) -> None:
+        """Let what `stream` is given from here on wait for all that `other` has been given."""
+
     class Stream:
         """A stream that does not wait for the default stream."""
 
@@ -161,7 +189,11 @@ class cuda:  # noqa: N801 - a module of the extension
             """Wait for all of its work."""
 
     class Event:
-        """A moment of a stream."""
+        """A moment of a stream; `blocking`: who waits for it leaves the processor to others."""
+
+        def __init__(self, *, blocking: bool = False) -> None: ...
+        def synchronize(self) -> None:
+            """Wait for this moment."""
 
         def record(self, stream: int) -> None:
             """Mark this moment."""
@@ -175,6 +207,10 @@ class cuda:  # noqa: N801 - a module of the extension
         @staticmethod
         def begin_capture(stream: int) -> None:
             """From here on the stream's work is kept instead of done."""
+
+        @staticmethod
+        def abandon_capture(stream: int) -> None:
+            """End a capture, if there is one, and forget what it holds."""
 
         def __init__(self, stream: int) -> None: ...
         def launch(self, stream: int) -> None:

@@ -101,6 +101,8 @@ class Settings:
     """Where pixels are worked on."""
     engine: Annotated[Literal["auto", "onnxruntime", "tensorrt"], _option(ENGINE)] = "auto"
     """What runs the network."""
+    device: Annotated[int, _option(ENGINE)] = 0
+    """GPU to work on, counted from 0."""
     precision: Annotated[Literal["auto", "fp32", "fp16", "int8"], _option(ENGINE)] = "auto"
     """Arithmetic of the network; auto is the best the engine can prove."""
     threads: Annotated[int, _option(ENGINE)] = 0
@@ -134,6 +136,7 @@ class Settings:
                 f"--detect-every {self.detect_every} needs tracking, and --track is off",
                 hint="Leave out --track off.",
             )
+        _check_number("device", self.device, 0, 1023)
         if self.camera_fps is not None:
             _check_number("camera-fps", self.camera_fps, 0.1, 1000.0)
         if self.max_frames is not None:

@@ -21,13 +21,17 @@ class CpuBackend:
         self._input_px = model.input_px
         self._fit = model.fit
         self._specs = [native_spec(spec) for spec in model.heads]
-        self._wanted = _wanted_classes(self._options.class_ids, model.heads)
+        self._wanted = wanted_classes(self._options.class_ids, model.heads)
         width, height = model.input_px
         self._tensor = np.empty((1, 3, height, width), np.float32)
         self._letterbox: Letterbox | None = None
 
     def preprocess(self, frame: Frame) -> Batch:
         """Bring a frame to the network's input. The batch is valid until the next call."""
+        if not isinstance(frame.image, np.ndarray):
+            raise ValueError(  # noqa: TRY004 - a wrong argument, as everywhere
+                "the frame lies on the GPU, the backend is cpu; pass numpy.asarray(frame.image)"
+            )
         letterbox = self._letterbox
         moved = letterbox is None or letterbox.source_px != frame.size_px
         if letterbox is None or moved:
@@ -103,9 +107,10 @@ def native_spec(spec: HeadSpec) -> _native.YoloHead:
     )
 
 
-def _wanted_classes(
+def wanted_classes(
     class_ids: frozenset[int] | None, heads: tuple[HeadSpec, ...]
 ) -> NDArray[np.bool_] | None:
+    """Give bool[classes], which of them to keep; None for all. Raises ValueError."""
     if class_ids is None:
         return None
     classes = max((head.classes for head in heads), default=0)

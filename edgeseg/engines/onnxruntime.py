@@ -74,7 +74,7 @@ def open_session(path: Path, *, threads: int, precision: str) -> Any:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise EngineError(
-            f"ONNX Runtime cannot load {path}: {_first_line(error)}",
+            f"ONNX Runtime cannot load {path}: {first_line(error)}",
             hint="Export it again: edgeseg models export",
         ) from error
 
@@ -86,7 +86,7 @@ def run_session(
     try:
         heads: Heads = session.run(outputs, inputs)
     except Exception as error:
-        raise EngineError(f"ONNX Runtime failed: {_first_line(error)}") from error
+        raise EngineError(f"ONNX Runtime failed: {first_line(error)}") from error
     return heads
 
 
@@ -141,5 +141,6 @@ def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Give the first line of what an error says."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
