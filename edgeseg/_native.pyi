@@ -43,8 +43,9 @@ def letterbox(
     adjacent columns; `region` x, y, width, height inside `out`. Bilinear, two
     taps an axis; `sampling` puts the ends of both grids on each other, as Darknet,
     or the centres of their pixels, as cv2.INTER_LINEAR. Values are picture/255 and
-    pad/255; `fill=False` leaves the padding as it is. `simd` is `auto`, one of simd_levels(), or `core`: the
-    definition itself, pixel by pixel. All give the same bits.
+    pad/255; `fill=False` leaves the padding as it is. `simd` is `auto`, one of
+    simd_levels(), or `core`: the definition itself, pixel by pixel. All give the
+    same bits.
     """
 
 class YoloHead:

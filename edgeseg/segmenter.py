@@ -55,6 +55,7 @@ class Segmenter:
             "nms": settings.nms,
             "agnostic": settings.agnostic,
             "class_ids": settings.class_ids(model.class_names),
+            "masks": settings.masks != "off",
         }
         self._settings = settings
         first = open_backend(settings.backend, model, **options)
@@ -154,7 +155,11 @@ def load_model(settings: Settings) -> Model:
     from edgeseg.models import open_model
 
     return open_model(
-        settings.model, weights=settings.weights, names=settings.names, size=settings.input_px
+        settings.model,
+        weights=settings.weights,
+        names=settings.names,
+        size=settings.input_px,
+        net_config=settings.net_config,
     )
 
 

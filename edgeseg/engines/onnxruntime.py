@@ -54,9 +54,12 @@ class OnnxRuntimeEngine:
                 f"ONNX Runtime cannot load {model.onnx_path}: {_first_line(error)}",
                 hint="Export it again: edgeseg models export",
             ) from error
-        self._input = self._session.get_inputs()[0].name
-        self._half = self._session.get_inputs()[0].type == "tensor(float16)"
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        weights = {tensor.name for tensor in self._session.get_overridable_initializers()}
+        picture = next(i for i in self._session.get_inputs() if i.name not in weights)
+        self._input = picture.name
+        self._dtype = _DTYPES.get(picture.type, np.float32)
+        named = () if model.outputs is None else model.outputs.names
+        self._outputs = list(named) or [output.name for output in self._session.get_outputs()]
         self.description = (
             f"ONNX Runtime {ort.__version__}, CPU, {model.precision}, {_plural(count, 'thread')}"
             + (f", {self.lanes} frames at once" if self.lanes > 1 else "")
@@ -64,16 +67,23 @@ class OnnxRuntimeEngine:
 
     def infer(self, batch: Batch) -> Heads:
         """Run the network. Raises EngineError."""
-        images = batch.tensor.astype(np.float16) if self._half else batch.tensor
+        images = batch.tensor.astype(self._dtype, copy=False)
         try:
             heads: Heads = self._session.run(self._outputs, {self._input: images})
         except Exception as error:
             raise EngineError(f"ONNX Runtime failed: {_first_line(error)}") from error
-        return [head.astype(np.float32) for head in heads] if self._half else heads
+        half = any(head.dtype == np.float16 for head in heads)
+        return [head.astype(np.float32) for head in heads] if half else heads
 
     def close(self) -> None:
         """Release the network."""
         del self._session
+
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
 
 
 def _lanes(threads: int) -> int:
