@@ -36,8 +36,13 @@ def open_followers(settings: Settings, source: SourceInfo | None) -> Sequence[Fo
 
     `source` None stands for single pictures that have nothing to do with each other.
     """
-    del settings, source
-    return []
+    del source
+    followers: list[Follower] = []
+    if settings.segment == "semantic":  # last: it composes what the others made
+        from edgeseg.composing import ComposedClasses
+
+        followers.append(ComposedClasses())
+    return followers
 
 
 @contextlib.contextmanager

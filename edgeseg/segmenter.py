@@ -61,10 +61,15 @@ class Segmenter:
             "nms": settings.nms,
             "agnostic": settings.agnostic,
             "class_ids": settings.class_ids(model.class_names),
+            "masks": settings.masks != "off",
         }
         self._settings = settings
         place = place_for(
-            settings.backend, settings.engine, nms=settings.nms, index=settings.device
+            settings.backend,
+            settings.engine,
+            nms=settings.nms,
+            index=settings.device,
+            family=model.family,
         )
         options["device"] = place.device
         first = open_backend(place.backend, model, **options)
@@ -194,7 +199,11 @@ def load_model(settings: Settings) -> Model:
     from edgeseg.models import open_model
 
     return open_model(
-        settings.model, weights=settings.weights, names=settings.names, size=settings.input_px
+        settings.model,
+        weights=settings.weights,
+        names=settings.names,
+        size=settings.input_px,
+        net_config=settings.net_config,
     )
 
 

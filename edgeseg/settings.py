@@ -61,13 +61,15 @@ class Settings:
     """Seconds a lost live source is waited for; 0 gives up at once, inf never."""
 
     model: Annotated[str, _option(MODEL)] = DEFAULT_MODEL
-    """Registry name, Darknet .cfg, or an .onnx that edgeseg exported."""
+    """Registry name, Darknet .cfg, or an .onnx of edgeseg or of a known family."""
     weights: Annotated[Path | None, _option(MODEL)] = None
     """Darknet weights; default: beside the cfg, same stem."""
     names: Annotated[Path | None, _option(MODEL)] = None
     """Class names, one a line; default: beside the cfg, else COCO's for 80 classes."""
     size: Annotated[str | None, _option(MODEL)] = None
     """Network input as 416 or 608x352 (WIDTHxHEIGHT); default: the model's own."""
+    net_config: Annotated[Path | None, _option(MODEL)] = None
+    """TOML that says how to feed and read an .onnx; default: beside it, same stem."""
 
     conf: Annotated[float, _option(DETECTION)] = 0.25
     """Lowest score (objectness times class probability) of a detection."""
@@ -75,8 +77,9 @@ class Settings:
     """Overlap (intersection over union) above which the weaker box falls."""
     classes: Annotated[tuple[str, ...], _option(DETECTION, negative_iterable=())] = ()
     """Only these classes, by name or number, with commas between; repeatable."""
-    labels: Annotated[Literal["multi", "best"], _option(DETECTION)] = "multi"
-    """multi: a box may carry several classes, as in Darknet. best: only its best."""
+    labels: Annotated[Literal["auto", "multi", "best"], _option(DETECTION)] = "auto"
+    """multi: a box may carry several classes. best: only its best. auto: as the network's own
+    program has it, multi for Darknet, best for YOLO exports."""
     nms: Annotated[Literal["greedy", "diou", "soft"], _option(DETECTION)] = "greedy"
     """How overlapping boxes of a class compete."""
     agnostic: Annotated[bool, _option(DETECTION)] = False
@@ -202,7 +205,7 @@ def settings_from(**options: Any) -> Settings:
     for name in ("sink", "classes"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
-    for name in ("weights", "names", "output", "config"):
+    for name in ("weights", "names", "net_config", "output", "config"):
         if isinstance(options.get(name), str):
             options[name] = Path(options[name])
     if isinstance(options.get("size"), int):

@@ -104,12 +104,12 @@ def prove(
 
 @contextlib.contextmanager
 def _device_perceiver(model: Model, device: CudaDevice, engine: DeviceEngine) -> Iterator[Perceive]:
-    from edgeseg.backends import stations
+    from edgeseg.backends.chain import Chain
     from edgeseg.backends.cuda import CudaBackend
     from edgeseg.backends.options import DetectOptions
 
     backend = CudaBackend(model, device, DetectOptions(conf=SEEN))
-    chain = stations(backend, engine)
+    chain = Chain(backend, engine)
 
     def perceive(frame: Frame) -> Detections:
         batch = chain.preprocess(frame)

@@ -38,6 +38,7 @@ KINDS: Mapping[str, str] = {
     "yolo": "YOLO labels, one file a frame; option scores=yes (--sink yolo:labels/)",
     "coco": "COCO JSON with scores (--sink coco:out.json)",
     "pictures": "annotated pictures; options format, quality (--sink pictures:out/)",
+    "index": "class maps as palette PNG, the pixel is the class (--sink index:folder/)",
     "null": "nothing is kept (--sink null:)",
 }
 """What each kind of sink does, with an example."""
@@ -138,7 +139,7 @@ def _place(spec: Spec) -> tuple[str, str]:
 
     with writing(spec.path):
         real = os.path.realpath(spec.path)
-    return (spec.kind, real) if spec.kind in ("yolo", "pictures") else ("file", real)
+    return (spec.kind, real) if spec.kind in ("yolo", "pictures", "index") else ("file", real)
 
 
 def _make(spec: Spec) -> Sink:
@@ -188,6 +189,12 @@ def _make_pictures(spec: Spec) -> Sink:
     return PicturesSink(spec)
 
 
+def _make_index(spec: Spec) -> Sink:
+    from edgeseg.sinks.index import IndexSink
+
+    return IndexSink(spec)
+
+
 def _make_null(spec: Spec) -> Sink:
     from edgeseg.sinks.null import NullSink
 
@@ -202,5 +209,6 @@ _MAKERS: Mapping[str, Callable[[Spec], Sink]] = {
     "yolo": _make_yolo,
     "coco": _make_coco,
     "pictures": _make_pictures,
+    "index": _make_index,
     "null": _make_null,
 }
