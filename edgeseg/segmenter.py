@@ -7,20 +7,25 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.followers import Follower, closing_all, open_followers
-from edgeseg.pipeline import Lane, Pipeline
+from edgeseg.motion.follower import CLASS_NAMES as MOVING
+from edgeseg.pipeline import Lane, OpenLane, Perceiver, Pipeline
 from edgeseg.settings import DEFAULT_MODEL, Settings, settings_from
 from edgeseg.sources.base import Source
 from edgeseg.types import Frame, Model, Result
 
+if TYPE_CHECKING:
+    from edgeseg.backends.base import Backend
+    from edgeseg.engines.base import Engine
+
 
 class Segmenter:
-    """A network, ready to look at pictures.
+    """A network, or what stands for one, ready to look at pictures.
 
     Takes the options of `edgeseg run` as keywords (docs/OPTIONS.md): `conf`,
     `iou`, `size`, `classes`, `threads`, … Raises ConfigError, ModelError,
@@ -37,14 +42,29 @@ class Segmenter:
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, model: Model, *, throughput: bool = False
+        cls, settings: Settings, model: Model | None, *, throughput: bool = False
     ) -> Segmenter:
-        """Load `model` as `settings` say; `throughput`: see `open_engine`."""
+        """Load `model` as `settings` say, if any; `throughput`: see `open_engine`."""
         segmenter = cls.__new__(cls)
         segmenter._load(settings, model, throughput=throughput)
         return segmenter
 
-    def _load(self, settings: Settings, model: Model, *, throughput: bool) -> None:
+    def _load(self, settings: Settings, model: Model | None, *, throughput: bool) -> None:
+        self._settings = settings
+        self.model = model
+        self.engine: Engine | None = None
+        self.backends: list[Backend] = []
+        self._lanes: list[Perceiver] = []
+        if model is None:
+            self.class_names: tuple[str, ...] = MOVING
+            self._lanes = [OpenLane(MOVING)]
+        else:
+            self.class_names = model.class_names
+            self._load_network(settings, model, throughput=throughput)
+        self._followers = open_followers(settings, None)
+        self._one_at_a_time = threading.Lock()
+
+    def _load_network(self, settings: Settings, model: Model, *, throughput: bool) -> None:
         from edgeseg.backends import open_backend
         from edgeseg.engines import open_engine
 
@@ -56,9 +76,7 @@ class Segmenter:
             "agnostic": settings.agnostic,
             "class_ids": settings.class_ids(model.class_names),
         }
-        self._settings = settings
         first = open_backend(settings.backend, model, **options)
-        self.model = model
         self.engine = open_engine(
             settings.engine,
             model,
@@ -74,8 +92,15 @@ class Segmenter:
             Lane(backend.preprocess, self.engine.infer, backend.detect, model.class_names)
             for backend in self.backends
         ]
-        self._followers = open_followers(settings, None)
-        self._one_at_a_time = threading.Lock()
+
+    @property
+    def description(self) -> tuple[str, str, str]:
+        """Model, engine and backend in words, for people."""
+        if self.model is None or self.engine is None:
+            return f"none ({self._settings.segment})", "none", "cpu"
+        size_px = self.model.input_px
+        words = f"{self.model.name} {size_px[0]}x{size_px[1]}"
+        return words, self.engine.description, self.backends[0].name
 
     def predict(self, image: NDArray[np.uint8] | str | Path) -> Result:
         """Look at one picture: uint8[H, W, 3] BGR, or a picture file. Safe from several threads.
@@ -110,7 +135,8 @@ class Segmenter:
         """Release the network."""
         for follower in self._followers:
             follower.close()
-        self.engine.close()
+        if self.engine is not None:
+            self.engine.close()
         for backend in self.backends:
             backend.close()
 
@@ -149,8 +175,13 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
         yield from pipeline.results()
 
 
-def load_model(settings: Settings) -> Model:
-    """Give the model the settings name; pulls and converts it when needed."""
+def load_model(settings: Settings) -> Model | None:
+    """Give the model the settings name; pulls and converts it when needed.
+
+    None where no network is asked for: `--segment motion`.
+    """
+    if settings.segment == "motion":
+        return None
     from edgeseg.models import open_model
 
     return open_model(

@@ -88,11 +88,14 @@ def make_sinks(specs: Sequence[str]) -> list[Sink]:
     return [_make(spec) for spec in parsed]
 
 
-def default_sinks(info: SourceInfo, output: Path, *, headless: bool = False) -> list[Sink]:
+def default_sinks(
+    info: SourceInfo, output: Path, *, headless: bool = False, alpha: bool = False
+) -> list[Sink]:
     """Choose where results go when the user names nothing.
 
     A window where there is a display; otherwise says why not, and chooses a
-    video (or pictures) and a JSONL file in the folder `output`.
+    video (or pictures) and a JSONL file in the folder `output`. With `alpha`
+    the video is of a format that keeps transparency.
     """
     if not headless:
         from edgeseg.sinks.window import display_available
@@ -106,7 +109,8 @@ def default_sinks(info: SourceInfo, output: Path, *, headless: bool = False) -> 
         stem += time.strftime("-%Y%m%d-%H%M%S")
     if info.pictures:
         return make_sinks([f"pictures:{output}", f"jsonl:{output / stem}.jsonl"])
-    return make_sinks([f"video:{output / stem}.mp4", f"jsonl:{output / stem}.jsonl"])
+    ending = "webm" if alpha else "mp4"
+    return make_sinks([f"video:{output / stem}.{ending}", f"jsonl:{output / stem}.jsonl"])
 
 
 def _parse(text: str) -> Spec:
