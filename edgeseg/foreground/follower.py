@@ -36,7 +36,7 @@ class ForegroundFollower:
     def follow(self, result: Result) -> Result:
         """Give the result with its foreground."""
         moving = self._watch.look(result)
-        pixels = self._cleaner.clean(moving.pixels)
+        pixels = self._cleaner.clean(moving)
         if result.masks is None:
             pixels = np.maximum(pixels, self._in_boxes(moving.pixels, result))
         foreground = self._at_full_size(pixels, result)

@@ -27,6 +27,8 @@ ABSORBED_S = 15.0
 """What has stood still this long becomes background."""
 WARM_UP_S = 0.5
 WARM_UP_FRAMES = 8
+STILL_S = 2.0
+"""What has not changed at all for so long does not move: a ghost, a patch of light."""
 FAST_S = 2.0
 """At first the model learns fast, so that what walks away leaves no ghost for long."""
 LONGEST_GAP_S = 5.0
@@ -56,6 +58,8 @@ class Moving:
 
     pixels: NDArray[np.uint8]
     """uint8[h, w], 255 where something moves, else 0: the frame, shrunk to the model's size."""
+    stirred: NDArray[np.bool_]
+    """bool[h', w'], coarser: where the picture changed from frame to frame in the last seconds."""
     state: State
     pose: Pose
     """What was undone before the model saw the frame."""
@@ -88,13 +92,16 @@ class Background:
             pixels = self._learn(small, glimpse, pose, gap_s)
             if np.count_nonzero(pixels) <= GLOBAL_SHARE * pixels.size:
                 ready = self._seen > WARM_UP_FRAMES and time_s - self._start_s >= WARM_UP_S
-                if ready:
-                    return Moving(pixels, State.READY, pose)
-                return Moving(np.zeros_like(pixels), State.WARM_UP, pose)
+                return self._answer(pixels, State.READY if ready else State.WARM_UP, pose)
         self._begin(size_px)
         self._start_s = time_s
         pixels = self._learn(small, glimpse, Pose(), gap_s)
-        return Moving(np.zeros_like(pixels), State.RESTART, Pose())
+        return self._answer(pixels, State.RESTART, Pose())
+
+    def _answer(self, pixels: NDArray[np.uint8], state: State, pose: Pose) -> Moving:
+        if state is not State.READY:
+            pixels = np.zeros_like(pixels)
+        return Moving(pixels, self._reference.stirred(self._last_s - STILL_S), state, pose)
 
     def _begin(self, size_px: Size) -> None:
         """Forget everything: the next frame is the background."""
@@ -127,7 +134,7 @@ class Background:
         if self._last_s - self._start_s < FAST_S or self._seen <= WARM_UP_FRAMES:
             rate = max(rate, 1 / (2 * self._seen + 1))
         self._seen += 1
-        self._reference.learn(glimpse, pose, max(rate, gap_s / ABSORBED_S))
+        self._reference.learn(glimpse, pose, max(rate, gap_s / ABSORBED_S), self._last_s)
         # What was relit is a little less sure.
         self._model.setVarThreshold(_VAR_THRESHOLD * (1 + _LIGHT_DOUBT * pose.light_change))
         found = self._model.apply(self._undone(small, pose), learningRate=rate)

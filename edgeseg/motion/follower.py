@@ -73,7 +73,7 @@ class MotionFollower:
     def follow(self, result: Result) -> Result:
         """Give the result with the moving regions as its objects."""
         moving = self._watch.look(result)
-        cleaned = self._cleaner.clean(moving.pixels)
+        cleaned = self._cleaner.clean(moving)
         found, masks = regions(cleaned, result.frame.size_px)
         keep = (found.scores >= np.float32(self._conf)) & self._wanted
         return replace(

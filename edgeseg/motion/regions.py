@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.motion.background import Moving
 from edgeseg.sources.camera import imported_cv2
 from edgeseg.types import Detections, Masks, Size
 
@@ -19,6 +20,7 @@ MOST_REGIONS = 200
 _SPECK_SHARE = 0.003
 _GAP_SHARE = 0.018
 _HOLE, _HOLE_SHARE = 4, 0.1
+_STIRRING_SHARE = 0.02
 
 
 class Cleaner:
@@ -27,13 +29,14 @@ class Cleaner:
     def __init__(self) -> None:
         self._cv2: Any = imported_cv2("the segmentation of motion")
 
-    def clean(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Take specks from uint8[h, w] of 0 and 255, and close gaps and small holes."""
+    def clean(self, moving: Moving) -> NDArray[np.uint8]:
+        """Give uint8[h, w], 0 and 255: specks and what stands still taken away, gaps closed."""
+        pixels = moving.pixels
         opened = self._cv2.medianBlur(pixels, 3)
         opened = self._cv2.morphologyEx(
             opened, self._cv2.MORPH_OPEN, self._disc(_SPECK_SHARE, pixels.shape)
         )
-        return self._without_small(self.join(opened, pixels.shape))
+        return self._alive(self.join(opened, pixels.shape), moving.stirred)
 
     def join(self, pixels: NDArray[np.uint8], scale: tuple[int, ...]) -> NDArray[np.uint8]:
         """Close the gaps and small holes of a picture, or of a part of one with sides `scale`."""
@@ -65,13 +68,18 @@ class Cleaner:
         cv2.drawContours(pixels, small, -1, 255, cv2.FILLED)
         return pixels
 
-    def _without_small(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Drop the pieces that are too small for objects."""
-        cv2 = self._cv2
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
-        few = stats[:, cv2.CC_STAT_AREA] < SMALLEST_SHARE * pixels.size
-        few[0] = False  # the background
-        return np.where(few[labels], np.uint8(0), pixels) if few.any() else pixels
+    def _alive(self, pixels: NDArray[np.uint8], stirred: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """Drop the pieces that are too small for objects, and those in which nothing stirs."""
+        cv2, (height, width) = self._cv2, pixels.shape
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
+        areas = stats[:, cv2.CC_STAT_AREA]
+        fine = cv2.resize(
+            stirred.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+        )
+        stirs = np.bincount(labels[fine > 0], minlength=count)
+        dropped = (areas < SMALLEST_SHARE * pixels.size) | (stirs < _STIRRING_SHARE * areas)
+        dropped[0] = False  # the background
+        return np.where(dropped[labels], np.uint8(0), pixels) if dropped.any() else pixels
 
 
 def regions(cleaned: NDArray[np.uint8], frame_px: Size) -> tuple[Detections, Masks]:

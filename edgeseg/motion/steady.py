@@ -26,6 +26,8 @@ LARGEST_SHIFT = 0.04
 
 _SURE = 0.1
 _BETTER = 0.75
+_STIR = 10.0
+"""Change of a level from frame to frame that noise does not reach at this size."""
 _GROUPS = 12
 _FEWEST = 0.01
 _SMALLEST_CHANGE = 1.0
@@ -59,6 +61,8 @@ class Reference:
         self._size_px = max(8, round(size_px[0] * factor)), max(8, round(size_px[1] * factor))
         self._window = self._cv2.createHanningWindow(self._size_px, self._cv2.CV_32F)
         self._mean: NDArray[np.float32] | None = None
+        self._last: NDArray[np.float32]
+        self._stirred_s: NDArray[np.float64]
 
     def glimpse(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give float32[h, w, 3] of a frame."""
@@ -73,14 +77,20 @@ class Reference:
         aligned = self._moved(glimpse, shift)
         return Pose(shift, _tones(aligned, self._mean))
 
-    def learn(self, glimpse: NDArray[np.float32], pose: Pose, rate: float) -> None:
+    def learn(self, glimpse: NDArray[np.float32], pose: Pose, rate: float, time_s: float) -> None:
         """Let a frame into the mean, as it would look from the mean's pose."""
+        view = relit(self._moved(glimpse, pose.shift), pose)
         if self._mean is None:
-            self._mean = glimpse.copy()
+            self._mean = self._last = view.copy()
+            self._stirred_s = np.full(view.shape[:2], -np.inf)
             return
-        self._mean += (relit(self._moved(glimpse, pose.shift), pose) - self._mean) * np.float32(
-            rate
-        )
+        self._mean += (view - self._mean) * np.float32(rate)
+        self._stirred_s[np.abs(view - self._last).max(axis=2) > _STIR] = time_s
+        self._last = view
+
+    def stirred(self, since_s: float) -> NDArray[np.bool_]:
+        """Tell where the picture changed from one frame to the next, at a time or later."""
+        return self._stirred_s >= since_s
 
     def _shift(self, glimpse: NDArray[np.float32]) -> tuple[float, float]:
         """Measure by phase correlation; believed only where it explains the picture better."""
