@@ -32,12 +32,16 @@ log = logging.getLogger(__name__)
 
 KINDS: Mapping[str, str] = {
     "window": "live window; q quits, f full screen, s saves a picture (--sink window:)",
-    "video": "annotated video; options crf, preset, codec, fps (--sink out.mp4, .mkv .mov .avi)",
+    "video": "annotated video; options crf, preset, codec, fps (--sink out.mp4, .mkv .mov .avi);"
+    " a cut-out background stays transparent in .mov and .webm",
     "jsonl": "one JSON object a frame (--sink out.jsonl; jsonl:- is standard output)",
     "csv": "one row an object (--sink out.csv)",
     "yolo": "YOLO labels, one file a frame; option scores=yes (--sink yolo:labels/)",
     "coco": "COCO JSON with scores (--sink coco:out.json)",
-    "pictures": "annotated pictures; options format, quality (--sink pictures:out/)",
+    "pictures": "annotated pictures; options format, quality (--sink pictures:out/); a cut-out"
+    " background is transparent",
+    "segments": "shots, and when each class and track was there; options gap, shortest, shots,"
+    " csv, png (--sink segments:out.json)",
     "null": "nothing is kept (--sink null:)",
 }
 """What each kind of sink does, with an example."""
@@ -59,6 +63,7 @@ _OPTIONS: Mapping[str, frozenset[str]] = {
     "video": frozenset({"crf", "preset", "codec", "fps"}),
     "yolo": frozenset({"scores"}),
     "pictures": frozenset({"format", "quality"}),
+    "segments": frozenset({"gap", "shortest", "shots", "csv", "png"}),
 }
 _WITHOUT_PATH = frozenset({"window", "null"})
 
@@ -104,13 +109,18 @@ def default_sinks(
         if reason is None:
             return make_sinks(["window:"])
         log.warning("%s; writing to %s instead", reason, output)
-    stem = re.sub(r"[^\w.-]+", "-", Path(info.name).stem).strip("-.") or "edgeseg"
+    stem = file_stem(info.name)
     if info.live:
         stem += time.strftime("-%Y%m%d-%H%M%S")
     if info.pictures:
         return make_sinks([f"pictures:{output}", f"jsonl:{output / stem}.jsonl"])
     ending = "webm" if alpha else "mp4"
     return make_sinks([f"video:{output / stem}.{ending}", f"jsonl:{output / stem}.jsonl"])
+
+
+def file_stem(source: str) -> str:
+    """Give a plain file name, without ending, for what is made from a source."""
+    return re.sub(r"[^\w.-]+", "-", Path(source).stem).strip("-.") or "edgeseg"
 
 
 def _parse(text: str) -> Spec:
@@ -192,6 +202,12 @@ def _make_pictures(spec: Spec) -> Sink:
     return PicturesSink(spec)
 
 
+def _make_segments(spec: Spec) -> Sink:
+    from edgeseg.sinks.segments import SegmentsSink
+
+    return SegmentsSink(spec)
+
+
 def _make_null(spec: Spec) -> Sink:
     from edgeseg.sinks.null import NullSink
 
@@ -206,5 +222,6 @@ _MAKERS: Mapping[str, Callable[[Spec], Sink]] = {
     "yolo": _make_yolo,
     "coco": _make_coco,
     "pictures": _make_pictures,
+    "segments": _make_segments,
     "null": _make_null,
 }
