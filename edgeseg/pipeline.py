@@ -32,7 +32,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from edgeseg.channel import Channel, Closed, NotYet
 from edgeseg.followers import Follower
@@ -47,6 +47,39 @@ JOIN_S = 10.0
 """How long a thread may take to end; longer means that a driver hangs, and is reported."""
 
 log = logging.getLogger(__name__)
+
+
+class Perceiver(Protocol):
+    """Looks at single frames, in one thread, whatever came before them."""
+
+    def perceive(self, frame: Frame) -> Result:
+        """Look at one frame."""
+
+    def skip(self, frame: Frame) -> Result:
+        """Give a frame that is not looked at."""
+
+    def timed(self, stopwatch: Stopwatch) -> Perceiver:
+        """Give the same with its stations timed."""
+
+
+@dataclass(frozen=True)
+class OpenLane:
+    """No network: every frame goes on to the followers as it is."""
+
+    class_names: tuple[str, ...]
+
+    def perceive(self, frame: Frame) -> Result:
+        """Give the frame without objects."""
+        return Result(frame, Detections.empty(), self.class_names)
+
+    def skip(self, frame: Frame) -> Result:
+        """Give the frame without objects."""
+        return replace(self.perceive(frame), detected=False)
+
+    def timed(self, stopwatch: Stopwatch) -> OpenLane:
+        """Give the lane itself: it has no stations."""
+        del stopwatch
+        return self
 
 
 class AnyBatch(Protocol):
@@ -100,12 +133,12 @@ class Lane(Generic[B, H]):
 
 
 class Pipeline:
-    """One source, one network, a stream of results."""
+    """One source, a network or none, a stream of results."""
 
     def __init__(
         self,
         source: Source,
-        lanes: Sequence[Lane[Any, Any]],
+        lanes: Sequence[Perceiver],
         *,
         followers: Sequence[Follower] = (),
         detect_every: int = 1,
@@ -179,7 +212,7 @@ class Pipeline:
                 if frame is None or not self._frames.put(frame):
                     return
 
-    def _perceive(self, lane: Lane[Any, Any]) -> None:
+    def _perceive(self, lane: Perceiver) -> None:
         """Thread body: frames from the first channel, results into the second."""
         with self._lane_open():
             while not self._stopping:

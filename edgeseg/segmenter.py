@@ -13,17 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.followers import Follower, closing_all, open_followers
-from edgeseg.pipeline import Lane, Pipeline
+from edgeseg.motion.follower import CLASS_NAMES as MOVING
+from edgeseg.pipeline import Lane, OpenLane, Perceiver, Pipeline
 from edgeseg.settings import DEFAULT_MODEL, Settings, settings_from
 from edgeseg.sources.base import Source
 from edgeseg.types import Frame, Model, Result
 
 if TYPE_CHECKING:
+    from edgeseg.backends import Stations
+    from edgeseg.backends.base import Backend
+    from edgeseg.backends.cuda import CudaBackend
+    from edgeseg.engines import DeviceEngine, Engine
     from edgeseg.engines.first_use import FirstUse
 
 
 class Segmenter:
-    """A network, ready to look at pictures.
+    """A network, or what stands for one, ready to look at pictures.
 
     Takes the options of `edgeseg run` as keywords (docs/OPTIONS.md): `conf`,
     `iou`, `size`, `classes`, `threads`, … Raises ConfigError, ModelError,
@@ -40,15 +45,36 @@ class Segmenter:
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, model: Model, *, throughput: bool = False, bar: bool = False
+        cls, settings: Settings, model: Model | None, *, throughput: bool = False, bar: bool = False
     ) -> Segmenter:
-        """Load `model` as `settings` say; `throughput`: see `open_engine`, `bar`: `FirstUse`."""
+        """Load `model`, if any, as `settings` say.
+
+        `throughput`: see `open_engine`; `bar`: see `FirstUse`.
+        """
         segmenter = cls.__new__(cls)
         segmenter._load(settings, model, throughput=throughput, bar=bar)
         return segmenter
 
     def _load(
-        self, settings: Settings, model: Model, *, throughput: bool, bar: bool = False
+        self, settings: Settings, model: Model | None, *, throughput: bool, bar: bool = False
+    ) -> None:
+        self._settings = settings
+        self.model = model
+        self.engine: Engine | DeviceEngine | None = None
+        self.backends: list[Backend | CudaBackend] = []
+        self._stations: list[Stations] = []
+        self._lanes: list[Perceiver] = []
+        if model is None:
+            self.class_names: tuple[str, ...] = MOVING
+            self._lanes = [OpenLane(MOVING)]
+        else:
+            self.class_names = model.class_names
+            self._load_network(settings, model, throughput=throughput, bar=bar)
+        self._followers = open_followers(settings, None)
+        self._one_at_a_time = threading.Lock()
+
+    def _load_network(
+        self, settings: Settings, model: Model, *, throughput: bool, bar: bool
     ) -> None:
         from edgeseg.backends import open_backend, stations
         from edgeseg.engines import open_engine
@@ -63,7 +89,6 @@ class Segmenter:
             "class_ids": settings.class_ids(model.class_names),
             "masks": settings.masks != "off",
         }
-        self._settings = settings
         place = place_for(
             settings.backend,
             settings.engine,
@@ -73,7 +98,6 @@ class Segmenter:
         )
         options["device"] = place.device
         first = open_backend(place.backend, model, **options)
-        self.model = model
         self.engine = open_engine(
             place.engine,
             model,
@@ -94,8 +118,15 @@ class Segmenter:
             Lane(joined.preprocess, joined.infer, joined.detect, model.class_names)
             for joined in self._stations
         ]
-        self._followers = open_followers(settings, None)
-        self._one_at_a_time = threading.Lock()
+
+    @property
+    def description(self) -> tuple[str, str, str]:
+        """Model, engine and backend in words, for people."""
+        if self.model is None or self.engine is None:
+            return f"none ({self._settings.segment})", "none", "cpu"
+        size_px = self.model.input_px
+        words = f"{self.model.name} {size_px[0]}x{size_px[1]}"
+        return words, self.engine.description, self.backends[0].name
 
     def predict(self, image: NDArray[np.uint8] | str | Path) -> Result:
         """Look at one picture: uint8[H, W, 3] BGR, or a picture file. Safe from several threads.
@@ -134,7 +165,8 @@ class Segmenter:
             follower.close()
         for joined in self._stations:
             joined.close()
-        self.engine.close()
+        if self.engine is not None:
+            self.engine.close()
         for backend in self.backends:
             backend.close()
 
@@ -194,8 +226,13 @@ def _first_use(settings: Settings, *, bar: bool) -> FirstUse:
     return FirstUse(variant, lambda: real_frames(settings.source), bar)
 
 
-def load_model(settings: Settings) -> Model:
-    """Give the model the settings name; pulls and converts it when needed."""
+def load_model(settings: Settings) -> Model | None:
+    """Give the model the settings name; pulls and converts it when needed.
+
+    None where no network is asked for: `--segment motion`.
+    """
+    if settings.segment == "motion":
+        return None
     from edgeseg.models import open_model
 
     return open_model(

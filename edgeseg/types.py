@@ -314,6 +314,8 @@ class Result:
     """In step with the detections; None without masks."""
     class_map: ClassMap | None = None
     """Of a semantic network."""
+    foreground: NDArray[np.uint8] | None = None
+    """uint8[H, W], 0 (background) to 255 (foreground), at the frame's size; None if not asked."""
 
     def to_dict(self) -> dict[str, object]:
         """Give the JSONL object of this frame (see README, section Results)."""
