@@ -44,6 +44,11 @@ app.command(
     name="engines",
     help="Build TensorRT engines, list them, clear up.",
 )
+app.command(
+    "edgeseg.labels.commands:app",
+    name="labels",
+    help="Convert labels between formats, count and check them.",
+)
 
 SEGMENTS = Group("Segments", sort_key=0)
 

@@ -36,8 +36,10 @@ KINDS: Mapping[str, str] = {
     " a cut-out background stays transparent in .mov and .webm",
     "jsonl": "one JSON object a frame (--sink out.jsonl; jsonl:- is standard output)",
     "csv": "one row an object (--sink out.csv)",
-    "yolo": "YOLO labels, one file a frame; option scores=yes (--sink yolo:labels/)",
-    "coco": "COCO JSON with scores (--sink coco:out.json)",
+    "yolo": "YOLO boxes, one file a frame; options scores, images, every (--sink yolo:labels/)",
+    "yolo-seg": "YOLO segments; images=yes makes a data set (--sink 'yolo-seg:set/?images=yes')",
+    "coco": "COCO JSON with scores; options masks=rle|polygon|none, tolerance (--sink out.json)",
+    "masks": "PNG masks, instances.jsonl; options images, every (--sink masks:set/)",
     "pictures": "annotated pictures; options format, quality (--sink pictures:out/); a cut-out"
     " background is transparent",
     "index": "class maps as palette PNG, the pixel is the class (--sink index:folder/)",
@@ -62,7 +64,10 @@ EXTENSIONS: Mapping[str, str] = {
 
 _OPTIONS: Mapping[str, frozenset[str]] = {
     "video": frozenset({"crf", "preset", "codec", "fps"}),
-    "yolo": frozenset({"scores"}),
+    "yolo": frozenset({"scores", "images", "every"}),
+    "yolo-seg": frozenset({"scores", "images", "every", "tolerance"}),
+    "coco": frozenset({"masks", "tolerance"}),
+    "masks": frozenset({"images", "every"}),
     "pictures": frozenset({"format", "quality"}),
     "segments": frozenset({"gap", "shortest", "shots", "csv", "png"}),
 }
@@ -153,7 +158,9 @@ def _place(spec: Spec) -> tuple[str, str]:
 
     with writing(spec.path):
         real = os.path.realpath(spec.path)
-    return (spec.kind, real) if spec.kind in ("yolo", "pictures", "index") else ("file", real)
+    if spec.kind in ("yolo", "yolo-seg"):  # files of one name
+        return "yolo", real
+    return (spec.kind, real) if spec.kind in ("masks", "pictures", "index") else ("file", real)
 
 
 def _make(spec: Spec) -> Sink:
@@ -189,6 +196,18 @@ def _make_yolo(spec: Spec) -> Sink:
     from edgeseg.sinks.yolo import YoloSink
 
     return YoloSink(spec)
+
+
+def _make_yolo_seg(spec: Spec) -> Sink:
+    from edgeseg.sinks.yolo import YoloSink
+
+    return YoloSink(spec, segments=True)
+
+
+def _make_masks(spec: Spec) -> Sink:
+    from edgeseg.sinks.masks import MasksSink
+
+    return MasksSink(spec)
 
 
 def _make_coco(spec: Spec) -> Sink:
@@ -227,7 +246,9 @@ _MAKERS: Mapping[str, Callable[[Spec], Sink]] = {
     "jsonl": _make_jsonl,
     "csv": _make_csv,
     "yolo": _make_yolo,
+    "yolo-seg": _make_yolo_seg,
     "coco": _make_coco,
+    "masks": _make_masks,
     "pictures": _make_pictures,
     "index": _make_index,
     "segments": _make_segments,
