@@ -112,6 +112,33 @@ def soft_nms(
     Gaussian); what falls below `min_score` is removed.
     """
 
+def argmax(
+    scores: NDArray[np.float32],
+    *,
+    axis: Literal[0, 2] = 0,
+    floor: float | None = None,
+    below: int = 0,
+) -> NDArray[np.uint16]:
+    """Give each pixel the class that scores highest there, as uint16[H, W].
+
+    `scores` is float32[C, H, W], or [H, W, C] with `axis` 2. Of equal scores the
+    first wins, NaN never. Where the best score is not above `floor`, the pixel
+    gets `below`.
+    """
+
+def prototype_masks(
+    prototypes: NDArray[np.float32],
+    coefficients: NDArray[np.float32],
+    windows: NDArray[np.int32],
+) -> list[NDArray[np.uint8]]:
+    """Mix a picture's prototypes by each object's coefficients, inside its window.
+
+    `prototypes` is float32[C, h, w] with adjacent columns, `coefficients`
+    float32[N, C], `windows` int32[N, 4]: left, top, right, bottom. Gives
+    uint8[rows, columns] each: 256 times the sigmoid of the sum, rounded to the
+    nearest, 255 at most. 128 is one half.
+    """
+
 def crop_resize(
     image: NDArray[np.uint8],
     boxes: NDArray[np.float32],
@@ -192,32 +219,6 @@ def fill_polygons(rings: Sequence[NDArray[np.float32]], size: tuple[int, int]) -
 
     Rings are float32[K, 2], points (x, y); `size` is (height, width). Raises
     ValueError for a point that is not finite.
-
-def argmax(
-    scores: NDArray[np.float32],
-    *,
-    axis: Literal[0, 2] = 0,
-    floor: float | None = None,
-    below: int = 0,
-) -> NDArray[np.uint16]:
-    """Give each pixel the class that scores highest there, as uint16[H, W].
-
-    `scores` is float32[C, H, W], or [H, W, C] with `axis` 2. Of equal scores the
-    first wins, NaN never. Where the best score is not above `floor`, the pixel
-    gets `below`.
-    """
-
-def prototype_masks(
-    prototypes: NDArray[np.float32],
-    coefficients: NDArray[np.float32],
-    windows: NDArray[np.int32],
-) -> list[NDArray[np.uint8]]:
-    """Mix a picture's prototypes by each object's coefficients, inside its window.
-
-    `prototypes` is float32[C, h, w] with adjacent columns, `coefficients`
-    float32[N, C], `windows` int32[N, 4]: left, top, right, bottom. Gives
-    uint8[rows, columns] each: 256 times the sigmoid of the sum, rounded to the
-    nearest, 255 at most. 128 is one half.
     """
 
 class cuda:  # noqa: N801 - a module of the extension
