@@ -34,15 +34,18 @@ def letterbox(
     *,
     pad: float = 127.5,
     fill: bool = True,
+    sampling: Literal["ends", "centres"] = "ends",
     simd: str = "auto",
 ) -> None:
     """Resize a BGR picture into a region of an RGB tensor and fill the rest.
 
     `image` is uint8[H, W, 3] with any strides; `out` float32[3, H', W'] with
     adjacent columns; `region` x, y, width, height inside `out`. Bilinear, two
-    taps an axis. Values are picture/255 and pad/255; `fill=False` leaves the
-    padding as it is. `simd` is `auto`, one of simd_levels(), or `core`: the
-    definition itself, pixel by pixel. All give the same bits.
+    taps an axis; `sampling` puts the ends of both grids on each other, as Darknet,
+    or the centres of their pixels, as cv2.INTER_LINEAR. Values are picture/255 and
+    pad/255; `fill=False` leaves the padding as it is. `simd` is `auto`, one of
+    simd_levels(), or `core`: the definition itself, pixel by pixel. All give the
+    same bits.
     """
 
 class YoloHead:
@@ -107,6 +110,33 @@ def soft_nms(
 
     Gives indices and softened scores, best first (Bodla et al., ICCV 2017,
     Gaussian); what falls below `min_score` is removed.
+    """
+
+def argmax(
+    scores: NDArray[np.float32],
+    *,
+    axis: Literal[0, 2] = 0,
+    floor: float | None = None,
+    below: int = 0,
+) -> NDArray[np.uint16]:
+    """Give each pixel the class that scores highest there, as uint16[H, W].
+
+    `scores` is float32[C, H, W], or [H, W, C] with `axis` 2. Of equal scores the
+    first wins, NaN never. Where the best score is not above `floor`, the pixel
+    gets `below`.
+    """
+
+def prototype_masks(
+    prototypes: NDArray[np.float32],
+    coefficients: NDArray[np.float32],
+    windows: NDArray[np.int32],
+) -> list[NDArray[np.uint8]]:
+    """Mix a picture's prototypes by each object's coefficients, inside its window.
+
+    `prototypes` is float32[C, h, w] with adjacent columns, `coefficients`
+    float32[N, C], `windows` int32[N, 4]: left, top, right, bottom. Gives
+    uint8[rows, columns] each: 256 times the sigmoid of the sum, rounded to the
+    nearest, 255 at most. 128 is one half.
     """
 
 def crop_resize(
@@ -235,6 +265,34 @@ class cuda:  # noqa: N801 - a module of the extension
         def fill(self, value: int, stream: int) -> None:
             """Set every byte."""
 
+    class HostBuffer:
+        """Memory of the host that the device's copies reach directly, freed with this object."""
+
+        pointer: int
+        device_pointer: int
+        """Where kernels find it; 0 when it is not mapped."""
+        bytes: int
+        array: NDArray[np.uint8]
+        """uint8[bytes]: the memory itself."""
+        def __init__(self, bytes: int, *, mapped: bool = False) -> None:  # noqa: A002
+            """Take memory; `mapped`: kernels can use it too, where the device maps host memory."""
+
+    @staticmethod
+    def copy(target: int, source: int, bytes: int, stream: int) -> None:  # noqa: A002
+        """Enqueue a copy between device memory and host buffers; does not wait."""
+
+    @staticmethod
+    def free_memory() -> tuple[int, int]:
+        """Tell free and total bytes of the current device."""
+
+    @staticmethod
+    def current_device() -> int:
+        """Tell the device of this thread."""
+
+    @staticmethod
+    def wait_for(stream: int, other: int) -> None:
+        """Let what `stream` is given from here on wait for all that `other` has been given."""
+
     class Stream:
         """A stream that does not wait for the default stream."""
 
@@ -243,7 +301,11 @@ class cuda:  # noqa: N801 - a module of the extension
             """Wait for all of its work."""
 
     class Event:
-        """A moment of a stream."""
+        """A moment of a stream; `blocking`: who waits for it leaves the processor to others."""
+
+        def __init__(self, *, blocking: bool = False) -> None: ...
+        def synchronize(self) -> None:
+            """Wait for this moment."""
 
         def record(self, stream: int) -> None:
             """Mark this moment."""
@@ -257,6 +319,10 @@ class cuda:  # noqa: N801 - a module of the extension
         @staticmethod
         def begin_capture(stream: int) -> None:
             """From here on the stream's work is kept instead of done."""
+
+        @staticmethod
+        def abandon_capture(stream: int) -> None:
+            """End a capture, if there is one, and forget what it holds."""
 
         def __init__(self, stream: int) -> None: ...
         def launch(self, stream: int) -> None:

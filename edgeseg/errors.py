@@ -14,7 +14,9 @@
       SinkError                  5   a place where results should go
       EngineError                6   the network could not be loaded or run
         BuildCancelledError    130   an engine's build was stopped by Ctrl-C
+        EngineRefusedError       6   a built engine does not see what the reference sees
       DeviceError                6   a device is missing, or a call to it failed
+        DeviceMemoryError        6   it has no room
       MissingDependencyError     7   a package to install; names the extra
 
 A wrong argument of a Python call is a ``ValueError``. Nothing in the library
@@ -116,10 +118,24 @@ class BuildCancelledError(EngineError):
     exit_code = 130
 
 
+class EngineRefusedError(EngineError):
+    """A built engine does not see what the fp32 reference on the CPU sees; `scores` say how far."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, scores: dict[str, float] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.scores = scores or {}
+
+
 class DeviceError(EdgesegError):
     """A device is missing, or a call to it failed."""
 
     exit_code = 6
+
+
+class DeviceMemoryError(DeviceError):
+    """The device, or the host's memory for it, has no room."""
 
 
 class MissingDependencyError(EdgesegError):

@@ -8,6 +8,8 @@ void register_device(pybind11::module_& module);
 void register_letterbox(pybind11::module_& module);
 void register_decode(pybind11::module_& module);
 void register_nms(pybind11::module_& module);
+void register_argmax(pybind11::module_& module);
+void register_prototypes(pybind11::module_& module);
 
 void register_crop_resize(pybind11::module_& module);
 void register_masks(pybind11::module_& module);
