@@ -93,3 +93,23 @@ def native_mask(
     left, top, right, bottom = box_px
     inside = ((xs >= left) & (xs < right))[None] & ((ys >= top) & (ys < bottom))[:, None]
     return np.asarray(np.where(inside, full, 0))
+
+
+def mask_certainty(grid: Array, region: Array, clip: Array, size_px: tuple[int, int]) -> Array:
+    """float64[H, W], 0 to 255: what `types.Masks` says of one mask at each pixel's centre."""
+    rows, columns = grid.shape
+    sampled = grid.astype(np.float64)
+    inside = []
+    for axis, count in ((1, rows), (0, columns)):
+        centres = np.arange(size_px[axis]) + 0.5
+        low, high = region[axis], region[2 + axis]
+        cells = np.clip((centres - low) / (high - low) * count - 0.5, 0, count - 1)
+        first = np.floor(cells).astype(int)
+        share = cells - first
+        after = np.minimum(first + 1, count - 1)
+        # The first axis of what is left is the one to be sampled; the result goes last.
+        sampled = np.moveaxis(sampled, 0, -1)
+        sampled = sampled[..., first] * (1 - share) + sampled[..., after] * share
+        edges = max(low, clip[axis]), min(high, clip[2 + axis])
+        inside.append((centres >= edges[0]) & (centres < edges[1]))
+    return np.asarray(np.where(inside[0][:, None] & inside[1][None], sampled, 0))

@@ -74,4 +74,4 @@ def _normalize(planes: NDArray[np.float32], out: NDArray[np.float32], how: Prepr
     for channel, plane, gain, offset in zip(channels, order, how.gain, how.offset, strict=True):
         np.multiply(planes[plane], np.float32(gain), out=channel)
         if offset:
-            channel += np.float32(offset)
+            np.add(channel, np.float32(offset), out=channel)
