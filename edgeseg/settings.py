@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,10 +101,15 @@ class Settings:
     detect_every: Annotated[int, _option(SEGMENTATION)] = 1
     """Ask the network for every n-th frame only; the tracker carries boxes and masks between."""
 
+    background: Annotated[str, _option(SEGMENTATION)] = "blur"
+    """With --segment foreground: blur, cut (transparent), a colour as #RRGGBB, or a picture."""
+
     backend: Annotated[Literal["auto", "cpu", "cuda"], _option(ENGINE)] = "auto"
     """Where pixels are worked on."""
     engine: Annotated[Literal["auto", "onnxruntime", "tensorrt"], _option(ENGINE)] = "auto"
     """What runs the network."""
+    device: Annotated[int, _option(ENGINE)] = 0
+    """GPU to work on, counted from 0."""
     precision: Annotated[Literal["auto", "fp32", "fp16", "int8"], _option(ENGINE)] = "auto"
     """Arithmetic of the network; auto is the best the engine can prove."""
     threads: Annotated[int, _option(ENGINE)] = 0
@@ -137,6 +143,8 @@ class Settings:
                 f"--detect-every {self.detect_every} needs tracking, and --track is off",
                 hint="Leave out --track off.",
             )
+        _check_number("device", self.device, 0, 1023)
+        _check_background(self.background)
         if self.camera_fps is not None:
             _check_number("camera-fps", self.camera_fps, 0.1, 1000.0)
         if self.max_frames is not None:
@@ -213,6 +221,14 @@ def settings_from(**options: Any) -> Settings:
 def _check_number(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # also catches NaN
         raise ConfigError(f"--{name} must be from {low:g} to {high:g}, got {value:g}")
+
+
+def _check_background(text: str) -> None:
+    if text.startswith("#") and not re.fullmatch(r"#[0-9A-Fa-f]{6}", text):
+        raise ConfigError(
+            f"--background {text} is no colour",
+            hint="Six hexadecimal digits for red, green and blue, as in '#00B140'.",
+        )
 
 
 def _checked_size(name: str, text: str) -> Size:

@@ -34,7 +34,8 @@ class Frame:
     """One picture of a source."""
 
     image: NDArray[np.uint8]
-    """uint8[H, W, 3], BGR."""
+    """uint8[H, W, 3], BGR. Given as anything with `__cuda_array_interface__` (and no array of
+    NumPy), it stays on the GPU as a `DevicePicture`, which `numpy.asarray` brings to the host."""
     index: int = 0
     """0 for the first frame that the source delivered."""
     time_s: float = 0.0
@@ -45,6 +46,10 @@ class Frame:
     """`time.monotonic()` when the frame arrived; a frame's age is counted from here."""
 
     def __post_init__(self) -> None:
+        if hasattr(self.image, "__cuda_array_interface__"):
+            from edgeseg.device.arrays import DevicePicture
+
+            object.__setattr__(self, "image", DevicePicture(self.image))
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
             raise ValueError(
                 f"a frame is uint8[H, W, 3], got {self.image.dtype}{list(self.image.shape)}"
@@ -309,6 +314,8 @@ class Result:
     """In step with the detections; None without masks."""
     class_map: ClassMap | None = None
     """Of a semantic network."""
+    foreground: NDArray[np.uint8] | None = None
+    """uint8[H, W], 0 (background) to 255 (foreground), at the frame's size; None if not asked."""
 
     def to_dict(self) -> dict[str, object]:
         """Give the JSONL object of this frame (see README, section Results)."""

@@ -11,6 +11,10 @@ PYBIND11_MODULE(_native, module) {
     edgeseg::bind::register_nms(module);
     edgeseg::bind::register_argmax(module);
     edgeseg::bind::register_prototypes(module);
+    edgeseg::bind::register_crop_resize(module);
+    edgeseg::bind::register_masks(module);
+    edgeseg::bind::register_polygons(module);
+    edgeseg::bind::register_rle(module);
 #if defined(EDGESEG_WITH_CUDA)
     edgeseg::bind::register_cuda(module);
 #endif

@@ -29,6 +29,10 @@ class CpuBackend:
 
     def preprocess(self, frame: Frame) -> Batch:
         """Bring a frame to the network's input. The batch is valid until the next call."""
+        if not isinstance(frame.image, np.ndarray):
+            raise ValueError(  # noqa: TRY004 - a wrong argument, as everywhere
+                "the frame lies on the GPU, the backend is cpu; pass numpy.asarray(frame.image)"
+            )
         letterbox = self._letterbox
         moved = letterbox is None or letterbox.source_px != frame.size_px
         if letterbox is None or moved:

@@ -97,17 +97,22 @@ def read_model(path: Path) -> Model:
 
     Raises OnnxModelError: not readable, not ONNX, cut off, or without edgeseg's metadata.
     """
+    metadata = read_metadata(path)
+    try:
+        return metadata.model(path, sha256_of(path))
+    except OSError as error:
+        raise OnnxModelError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read only what edgeseg wrote beside the network. Raises OnnxModelError."""
     properties = _properties(path)
     if KEY not in properties:
         raise OnnxModelError(
             f"{path} was not exported by edgeseg: nothing says how to read its outputs",
             hint="Export a Darknet model: `edgeseg models export CFG WEIGHTS --output FILE.onnx`.",
         )
-    try:
-        sha256 = sha256_of(path)
-    except OSError as error:
-        raise OnnxModelError(f"{path} cannot be read: {error.strerror}") from error
-    return Metadata.from_json(properties[KEY]).model(path, sha256)
+    return Metadata.from_json(properties[KEY])
 
 
 def _metadata(fields: dict[str, Any]) -> Metadata:

@@ -15,8 +15,8 @@ from edgeseg.errors import SinkError
 from edgeseg.files import written_aside
 from edgeseg.sinks.aside import prepare_folder, writing
 from edgeseg.sinks.base import RunInfo
+from edgeseg.sinks.frame_names import FrameNames
 from edgeseg.sinks.spec import Spec
-from edgeseg.sinks.yolo import FrameNames
 from edgeseg.types import NO_CLASS, ClassMap, Result, Size
 
 VOID = 255

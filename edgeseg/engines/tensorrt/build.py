@@ -146,6 +146,9 @@ class _Job:
         )
         self._config = self._builder.create_builder_config()
         self._config.set_memory_pool_limit(api.trt.MemoryPoolType.WORKSPACE, workspace)
+        if api.rtx:
+            # Else it may allocate while it runs, which no graph can hold.
+            self._config.set_flag(api.trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
         bound_batch(self._builder, self._config, self.network, options.batches)
         if options.dla is not None:
             self.placement = place_on_dla(
