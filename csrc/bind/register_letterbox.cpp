@@ -6,6 +6,7 @@
 #include "bind/images.h"
 #include "bind/register.h"
 #include "cpu/simd.h"
+#include "ops/checks.h"
 #include "ops/letterbox.h"
 
 namespace py = pybind11;
