@@ -264,6 +264,45 @@ class Masks:
             self.frame_px,
         )
 
+    def box(self, row: int) -> tuple[int, int, int, int]:
+        """Give the pixels that one mask may touch: left, top, right, bottom inside the frame.
+
+        (0, 0, 0, 0) when there are none.
+        """
+        from edgeseg.masks.certainty import box_of
+
+        return box_of(self, row)
+
+    def pixels(self, row: int) -> NDArray[np.bool_]:
+        """Give bool[h, w] of the box of one mask; bool[0, 0] without one."""
+        from edgeseg.masks.compact import pixels
+
+        return pixels(self, row)
+
+    def dense(self) -> NDArray[np.bool_]:
+        """Give bool[N, H, W], each mask as large as the frame."""
+        from edgeseg.masks.compact import dense
+
+        return dense(self)
+
+    def polygons(
+        self, *, tolerance_px: float = 0.0
+    ) -> list[list[tuple[NDArray[np.float32], bool]]]:
+        """Give for each mask its rings: float32[K, 2] points (x, y), and whether it is a hole.
+
+        Points are in the frame, exact along pixels' edges at 0, else thinned out within the
+        tolerance (`_native.trace_polygons`). Holes follow their outer ring.
+        """
+        from edgeseg.masks.compact import polygons
+
+        return polygons(self, tolerance_px)
+
+    def to_coco(self) -> list[dict[str, object]]:
+        """Give for each mask COCO's {"size": [H, W], "counts": text} of the whole frame."""
+        from edgeseg.masks.compact import to_coco
+
+        return to_coco(self)
+
 
 NO_CLASS = 65535
 """In a class map: the pixel is of no class of the model."""
@@ -319,32 +358,9 @@ class Result:
 
     def to_dict(self) -> dict[str, object]:
         """Give the JSONL object of this frame (see README, section Results)."""
-        width, height = self.frame.size_px
-        record: dict[str, object] = {
-            "frame": self.frame.index,
-            "time_s": round(self.frame.time_s, 6),
-            "width": width,
-            "height": height,
-            "objects": [
-                {
-                    "class_id": class_id,
-                    "class": self.class_name(class_id),
-                    "score": round(score, 6),
-                    "box": [round(edge, 2) for edge in box],
-                }
-                for box, score, class_id in zip(
-                    self.detections.boxes_px.tolist(),
-                    self.detections.scores.tolist(),
-                    self.detections.class_ids.tolist(),
-                    strict=True,
-                )
-            ],
-        }
-        if self.class_map is not None:
-            record["classes"] = self.class_areas()
-        if self.frame.path is not None:
-            record["path"] = self.frame.path
-        return record
+        from edgeseg.records import to_dict
+
+        return to_dict(self)
 
     def class_areas(self) -> list[dict[str, object]]:
         """Give class_id, class and area, a fraction of the frame, of each class of the map.
@@ -366,23 +382,11 @@ class Result:
         return str(class_id)
 
     def to_supervision(self) -> supervision.Detections:
-        """Convert for the `supervision` package.
+        """Convert for the `supervision` package, with dense masks and identities if there are any.
 
-        Raises MissingDependencyError when it is not installed.
+        Identity 0 is of what has none yet. Raises MissingDependencyError when it
+        is not installed.
         """
-        try:
-            import supervision
-        except ImportError as error:
-            from edgeseg.errors import MissingDependencyError
+        from edgeseg.records import to_supervision
 
-            raise MissingDependencyError(
-                "to_supervision() needs the package supervision",
-                hint="Install it: pip install supervision",
-            ) from error
-        names = [self.class_name(i) for i in self.detections.class_ids.tolist()]
-        return supervision.Detections(
-            xyxy=self.detections.boxes_px,
-            confidence=self.detections.scores,
-            class_id=self.detections.class_ids.astype(int),
-            data={"class_name": np.array(names, dtype=str)},
-        )
+        return to_supervision(self)

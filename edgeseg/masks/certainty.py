@@ -7,42 +7,40 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg import _native
 from edgeseg.types import Masks
 
 Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in whole pixels; right and bottom are outside."""
+
+
+def box_of(masks: Masks, row: int) -> Box:
+    """Give the pixels that one mask may touch, inside of the frame.
+
+    (0, 0, 0, 0) when there are none: no grid, a region off the frame, of no
+    area or not finite.
+    """
+    region, clip = masks.regions_px[row].tolist(), masks.clips_px[row].tolist()
+    if not masks.grids[row].size or not all(map(math.isfinite, region)):
+        return 0, 0, 0, 0
+    left, right = _span(region[::2], clip[::2], masks.frame_px[0])
+    top, bottom = _span(region[1::2], clip[1::2], masks.frame_px[1])
+    if left >= right or top >= bottom:
+        return 0, 0, 0, 0
+    return left, top, right, bottom
 
 
 def certainty(masks: Masks, row: int) -> tuple[Box, NDArray[np.uint8]]:
-    """Give the whole pixels one mask may touch, and 0 to 255 for each; 128 and more is mask.
-
-    The box is left, top, right, bottom inside the frame; it is empty for an
-    object without a mask.
-    """
-    grid, region, clip = masks.grids[row], masks.regions_px[row], masks.clips_px[row]
-    limits = np.array(masks.frame_px * 2, np.float64)
-    low = np.maximum(region[:2], clip[:2]).clip(0, limits[:2])
-    high = np.minimum(region[2:], clip[2:]).clip(0, limits[2:])
-    left, top = (math.floor(edge) for edge in low.tolist())
-    right, bottom = (math.ceil(edge) for edge in high.tolist())
-    if grid.size == 0 or right <= left or bottom <= top:
-        return (0, 0, 0, 0), np.zeros((0, 0), np.uint8)
-    across = _taps(left, right, (region[0], region[2]), (low[0], high[0]), grid.shape[1])
-    down = _taps(top, bottom, (region[1], region[3]), (low[1], high[1]), grid.shape[0])
-    values = down @ grid.astype(np.float32) @ across.T
-    return (left, top, right, bottom), (values + np.float32(0.5)).astype(np.uint8)
+    """Give `box_of` one mask and 0 to 255 for each pixel of it; 128 and more is mask."""
+    box = box_of(masks, row)
+    region, clip = masks.regions_px[row].tolist(), masks.clips_px[row].tolist()
+    return box, _native.paste(masks.grids[row], region, clip, box)
 
 
-def _taps(
-    first: int, last: int, region: tuple[float, float], clip: tuple[float, float], cells: int
-) -> NDArray[np.float32]:
-    """Give float32[last - first, cells]: the bilinear weights of each pixel's centre."""
-    centres = np.arange(first, last) + 0.5
-    length = max(float(region[1] - region[0]), 1e-6)
-    place = ((centres - region[0]) / length * cells - 0.5).clip(0, cells - 1)
-    lower = np.minimum(place.astype(np.int64), max(cells - 2, 0))
-    weights = np.zeros((last - first, cells), np.float32)
-    rows = np.arange(last - first)
-    weights[rows, lower] = 1 - (place - lower)
-    weights[rows, np.minimum(lower + 1, cells - 1)] += (place - lower).astype(np.float32)
-    weights[(centres < clip[0]) | (centres >= clip[1])] = 0
-    return weights
+def _span(region: list[float], clip: list[float], limit: int) -> tuple[int, int]:
+    """Give the first pixel whose centre lies in both and the first beyond; none with NaN."""
+    if math.isnan(clip[0]) or math.isnan(clip[1]):
+        return 0, 0
+    low = min(max(region[0], clip[0], 0.0), float(limit))
+    high = min(max(min(region[1], clip[1]), 0.0), float(limit))
+    return math.ceil(low - 0.5), math.ceil(high - 0.5)
