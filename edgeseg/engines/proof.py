@@ -97,13 +97,14 @@ def prove(
     with (
         contextlib.closing(OnnxRuntimeEngine(reference)) as expected,
         contextlib.closing(TensorRtEngine(model, plan, api, device)) as engine,
-        _device_perceiver(model, device, engine) as candidate,
+        device_perceiver(model, device, engine) as candidate,
     ):
         return compare(perceiver(expected, reference), candidate, frames, LIMITS[model.precision])
 
 
 @contextlib.contextmanager
-def _device_perceiver(model: Model, device: CudaDevice, engine: DeviceEngine) -> Iterator[Perceive]:
+def device_perceiver(model: Model, device: CudaDevice, engine: DeviceEngine) -> Iterator[Perceive]:
+    """Look at frames through a GPU's engine, as a run does, from `SEEN`."""
     from edgeseg.backends import stations
     from edgeseg.backends.cuda import CudaBackend
     from edgeseg.backends.options import DetectOptions

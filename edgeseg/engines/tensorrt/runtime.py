@@ -78,6 +78,7 @@ class TensorRtEngine:
     def __init__(
         self, model: Model, plan: Path, api: Api, device: CudaDevice, *, throughput: bool = False
     ) -> None:
+        self.model = model
         self._device = device
         with device.active():
             self._plan = LoadedPlan(api, plan)
