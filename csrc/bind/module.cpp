@@ -9,6 +9,8 @@ PYBIND11_MODULE(_native, module) {
     edgeseg::bind::register_letterbox(module);
     edgeseg::bind::register_decode(module);
     edgeseg::bind::register_nms(module);
+    edgeseg::bind::register_motion(module);
+    edgeseg::bind::register_tracker(module);
 #if defined(EDGESEG_WITH_CUDA)
     edgeseg::bind::register_cuda(module);
 #endif

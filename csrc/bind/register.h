@@ -8,5 +8,7 @@ void register_device(pybind11::module_& module);
 void register_letterbox(pybind11::module_& module);
 void register_decode(pybind11::module_& module);
 void register_nms(pybind11::module_& module);
+void register_motion(pybind11::module_& module);
+void register_tracker(pybind11::module_& module);
 
 }  // namespace edgeseg::bind

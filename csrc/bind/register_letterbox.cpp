@@ -3,6 +3,7 @@
 #include <array>
 
 #include "bind/arrays.h"
+#include "bind/images.h"
 #include "bind/register.h"
 #include "cpu/simd.h"
 #include "ops/checks.h"
@@ -13,30 +14,12 @@ namespace py = pybind11;
 namespace edgeseg::bind {
 namespace {
 
-int side(const py::array& array, const char* name, int axis) {
-    const py::ssize_t length = array.shape(axis);
-    if (length > core::kMaxSourceSide) {
-        refuse(name, " must have sides of at most ", core::kMaxSourceSide, " pixels, got ", length);
-    }
-    return static_cast<int>(length);
-}
-
-core::ImageView image_view(const py::array& image) {
-    check<std::uint8_t>(image, "image", {"uint8", {-1, -1, 3}});
-    return {static_cast<const std::uint8_t*>(image.data()),
-            side(image, "image", 1),
-            side(image, "image", 0),
-            image.strides(0),
-            image.strides(1),
-            image.strides(2)};
-}
-
 core::PlanesView planes_view(py::array& out) {
     check<float>(out, "out", {"float32", {3, -1, -1}});
     check_adjacent(out, "out", 2);
     check_writeable(out, "out");
-    return {static_cast<float*>(out.mutable_data()), side(out, "out", 2), side(out, "out", 1),
-            stride<float>(out, 0), stride<float>(out, 1)};
+    return {static_cast<float*>(out.mutable_data()), image_side(out, "out", 2),
+            image_side(out, "out", 1), stride<float>(out, 0), stride<float>(out, 1)};
 }
 
 void bound_letterbox(const py::array& image, py::array out, const std::array<int, 4>& region,
