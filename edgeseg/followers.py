@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgeseg.settings import Settings
     from edgeseg.sources.base import SourceInfo
 
-__all__ = ["Follower", "open_followers"]
+__all__ = ["Follower", "is_tracked", "lowest_score", "open_followers"]
 
 
 class Follower(Protocol):
@@ -36,8 +36,36 @@ def open_followers(settings: Settings, source: SourceInfo | None) -> Sequence[Fo
 
     `source` None stands for single pictures that have nothing to do with each other.
     """
-    del settings, source
-    return []
+    followers: list[Follower] = []
+    if is_tracked(settings, source):
+        followers.append(_open_tracking(settings, source))
+    return followers
+
+
+def is_tracked(settings: Settings, source: SourceInfo | None) -> bool:
+    """Tell whether `settings` ask for identities in this source."""
+    if settings.track == "auto":
+        return source is not None and not source.pictures
+    return settings.track == "on"
+
+
+def lowest_score(settings: Settings, source: SourceInfo | None) -> float:
+    """Give the score down to which the network's detections are wanted.
+
+    It is below `conf` when they are tracked: the follower leaves out what it has no use for.
+    """
+    if not is_tracked(settings, source):
+        return settings.conf
+    from edgeseg.tracking import tracking_floor
+
+    return tracking_floor(settings.conf)
+
+
+def _open_tracking(settings: Settings, source: SourceInfo | None) -> Follower:
+    from edgeseg.tracking import TrackFollower
+
+    fps = None if source is None else source.fps
+    return TrackFollower(conf=settings.conf, fps=fps, detect_every=settings.detect_every)
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.followers import Follower, closing_all, open_followers
+from edgeseg.followers import Follower, closing_all, lowest_score, open_followers
 from edgeseg.pipeline import Lane, Pipeline
 from edgeseg.settings import DEFAULT_MODEL, Settings, settings_from
-from edgeseg.sources.base import Source
+from edgeseg.sources.base import Source, SourceInfo
 from edgeseg.types import Frame, Model, Result
 
 
@@ -33,23 +33,21 @@ class Segmenter:
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, **options: Any) -> None:
         settings = settings_from(model=str(model), **options)
-        self._load(settings, load_model(settings), throughput=False)
+        self._load(settings, load_model(settings), None)
 
     @classmethod
-    def from_settings(
-        cls, settings: Settings, model: Model, *, throughput: bool = False
-    ) -> Segmenter:
-        """Load `model` as `settings` say; `throughput`: see `open_engine`."""
+    def from_settings(cls, settings: Settings, model: Model, source: SourceInfo) -> Segmenter:
+        """Load `model` as `settings` say, for the frames of a source."""
         segmenter = cls.__new__(cls)
-        segmenter._load(settings, model, throughput=throughput)
+        segmenter._load(settings, model, source)
         return segmenter
 
-    def _load(self, settings: Settings, model: Model, *, throughput: bool) -> None:
+    def _load(self, settings: Settings, model: Model, source: SourceInfo | None) -> None:
         from edgeseg.backends import open_backend
         from edgeseg.engines import open_engine
 
         options: dict[str, Any] = {
-            "conf": settings.conf,
+            "conf": lowest_score(settings, source),
             "iou": settings.iou,
             "labels": settings.labels,
             "nms": settings.nms,
@@ -65,7 +63,7 @@ class Segmenter:
             backend=first.name,
             precision=settings.precision,
             threads=settings.threads,
-            throughput=throughput,
+            throughput=source is not None and not source.live,
         )
         # A backend reuses its memory from frame to frame, so each lane has its own.
         more = (open_backend(first.name, model, **options) for _ in range(1, self.engine.lanes))
@@ -142,7 +140,7 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
     model = load_model(settings)
     with (
         contextlib.closing(load_source(settings)) as opened,
-        Segmenter.from_settings(settings, model, throughput=not opened.info.live) as segmenter,
+        Segmenter.from_settings(settings, model, opened.info) as segmenter,
         closing_all(open_followers(settings, opened.info)) as followers,
     ):
         pipeline = segmenter.pipeline(opened, followers=followers, max_frames=settings.max_frames)

@@ -37,6 +37,7 @@ KINDS: Mapping[str, str] = {
     "csv": "one row an object (--sink out.csv)",
     "yolo": "YOLO labels, one file a frame; option scores=yes (--sink yolo:labels/)",
     "coco": "COCO JSON with scores (--sink coco:out.json)",
+    "mot": "MOTChallenge rows of tracked objects (--sink mot:out.txt)",
     "pictures": "annotated pictures; options format, quality (--sink pictures:out/)",
     "null": "nothing is kept (--sink null:)",
 }
@@ -182,6 +183,13 @@ def _make_coco(spec: Spec) -> Sink:
     return CocoSink(spec)
 
 
+def _make_mot(spec: Spec) -> Sink:
+    from edgeseg.sinks.lines import LinesSink
+    from edgeseg.sinks.mot import mot_rows
+
+    return LinesSink(spec, mot_rows)
+
+
 def _make_pictures(spec: Spec) -> Sink:
     from edgeseg.sinks.pictures import PicturesSink
 
@@ -201,6 +209,7 @@ _MAKERS: Mapping[str, Callable[[Spec], Sink]] = {
     "csv": _make_csv,
     "yolo": _make_yolo,
     "coco": _make_coco,
+    "mot": _make_mot,
     "pictures": _make_pictures,
     "null": _make_null,
 }
