@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Follower", "is_tracked", "lowest_score", "open_followers"]
 
+log = logging.getLogger(__name__)
+
 
 class Follower(Protocol):
     """Adds to each result what follows from it and from those before; called from one thread."""
