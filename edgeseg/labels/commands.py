@@ -24,7 +24,7 @@ app = App(
 )
 
 Flag = Annotated[bool, Parameter(negative=())]
-Format = Literal["yolo", "yolo-seg", "coco", "masks", "class-masks", "jsonl"]
+Format = Literal["yolo", "yolo-seg", "coco", "masks", "class-masks", "index", "jsonl"]
 From = Annotated[Format | None, Parameter(name="--from")]
 
 _UNSOUND = 4
