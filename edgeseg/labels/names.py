@@ -33,7 +33,8 @@ def find_names(folder: Path, names: Path | None = None) -> tuple[str, ...]:
     """
     if names is not None:
         return read_class_names(names)
-    for place in (folder, folder.parent):
+    above = folder.parent if folder.name not in ("", "..") else folder.absolute().parent
+    for place in (folder, above):
         for file in _candidates(place):
             found = read_class_names(file)
             if found:
