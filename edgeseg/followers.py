@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from edgeseg.sources.base import SourceInfo
 
 __all__ = ["Follower", "is_tracked", "lowest_score", "open_followers"]
+
+log = logging.getLogger(__name__)
 
 
 class Follower(Protocol):
