@@ -170,5 +170,7 @@ def test_pictures_of_bytes_go_to_networks_of_bytes(tmp_path):
 
 
 def test_cuda_is_refused_in_words(tmp_path):
-    with pytest.raises(DeviceError, match="networks of the family semantic are read on the CPU only"):
+    with pytest.raises(
+        DeviceError, match="networks of the family semantic are read on the CPU only"
+    ):
         open_backend("cuda", open_model(nets.fcn(tmp_path / "net.onnx")))

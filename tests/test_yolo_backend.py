@@ -184,7 +184,9 @@ def test_another_shape_than_the_files_is_an_engine_error():
 
 
 def test_cuda_is_refused_in_words():
-    with pytest.raises(DeviceError, match="networks of the family yolo-v8 are read on the CPU only"):
+    with pytest.raises(
+        DeviceError, match="networks of the family yolo-v8 are read on the CPU only"
+    ):
         open_backend("cuda", model("yolo-v8"))
 
 
