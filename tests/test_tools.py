@@ -83,3 +83,18 @@ def test_the_mask_evaluation_matches_and_measures(tmp_path: Path) -> None:
     assert (report["instances"], report["matched"]) == (2, 1)
     assert report["box_iou"] == pytest.approx(1)
     assert report["mask_iou"] == pytest.approx(0.5)
+
+
+def test_the_int8_benchmark_measures_frames_side_by_side(
+    yolov3_tiny: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGESEG_CACHE_DIR", str(yolov3_tiny.weights.parents[1]))
+    write_clip(tmp_path / "clip.mp4", 8)
+    output = tmp_path / "int8.json"
+    options = ("--size", "96", "--rounds", "1", "--frames", "1", "--output", output)
+    calib = ("--calib", tmp_path / "clip.mp4")
+    run_tool("bench_int8.py", "--models", "yolov3-tiny", *calib, *options)
+    model = json.loads(output.read_text())["models"]["yolov3-tiny"]
+    assert {ratio.split(",")[0] for ratio in model["ratio"]} == {"side by side", "wall", "cpu"}
+    assert all(ratio > 0 for ratio in model["ratio"].values())
+    assert all(fps > 0 for fps in model["side_by_side_fps"].values())
