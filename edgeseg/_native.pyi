@@ -34,15 +34,18 @@ def letterbox(
     *,
     pad: float = 127.5,
     fill: bool = True,
+    sampling: Literal["ends", "centres"] = "ends",
     simd: str = "auto",
 ) -> None:
     """Resize a BGR picture into a region of an RGB tensor and fill the rest.
 
     `image` is uint8[H, W, 3] with any strides; `out` float32[3, H', W'] with
     adjacent columns; `region` x, y, width, height inside `out`. Bilinear, two
-    taps an axis. Values are picture/255 and pad/255; `fill=False` leaves the
-    padding as it is. `simd` is `auto`, one of simd_levels(), or `core`: the
-    definition itself, pixel by pixel. All give the same bits.
+    taps an axis; `sampling` puts the ends of both grids on each other, as Darknet,
+    or the centres of their pixels, as cv2.INTER_LINEAR. Values are picture/255 and
+    pad/255; `fill=False` leaves the padding as it is. `simd` is `auto`, one of
+    simd_levels(), or `core`: the definition itself, pixel by pixel. All give the
+    same bits.
     """
 
 class YoloHead:
@@ -108,6 +111,198 @@ def soft_nms(
     Gives indices and softened scores, best first (Bodla et al., ICCV 2017,
     Gaussian); what falls below `min_score` is removed.
     """
+
+def argmax(
+    scores: NDArray[np.float32],
+    *,
+    axis: Literal[0, 2] = 0,
+    floor: float | None = None,
+    below: int = 0,
+) -> NDArray[np.uint16]:
+    """Give each pixel the class that scores highest there, as uint16[H, W].
+
+    `scores` is float32[C, H, W], or [H, W, C] with `axis` 2. Of equal scores the
+    first wins, NaN never. Where the best score is not above `floor`, the pixel
+    gets `below`.
+    """
+
+def prototype_masks(
+    prototypes: NDArray[np.float32],
+    coefficients: NDArray[np.float32],
+    windows: NDArray[np.int32],
+) -> list[NDArray[np.uint8]]:
+    """Mix a picture's prototypes by each object's coefficients, inside its window.
+
+    `prototypes` is float32[C, h, w] with adjacent columns, `coefficients`
+    float32[N, C], `windows` int32[N, 4]: left, top, right, bottom. Gives
+    uint8[rows, columns] each: 256 times the sigmoid of the sum, rounded to the
+    nearest, 255 at most. 128 is one half.
+    """
+
+def crop_resize(
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    out: NDArray[np.float32],
+    *,
+    pad: float = 114.0,
+) -> None:
+    """Bring the part of a BGR picture under each box to one size, as RGB from 0 to 1.
+
+    `image` is uint8[H, W, 3] with any strides; `boxes` float32[N, 4] in its
+    pixels, which may reach outside; `out` float32[N, 3, h, w] with adjacent
+    columns. An output pixel is the mean over its part of the box, at least one
+    source pixel wide and high: averaging where the crop shrinks, bilinear where
+    it grows. Outside of the picture, and for a box that is not finite or whose
+    edges are in the wrong order, it is pad/255.
+    """
+
+def paste(
+    grid: NDArray[np.uint8],
+    region: tuple[float, float, float, float],
+    clip: tuple[float, float, float, float],
+    box: tuple[int, int, int, int],
+) -> NDArray[np.uint8]:
+    """Give the certainty of each pixel of `box`: uint8[h, w], 128 or more is mask.
+
+    `grid` is uint8[R, C], stretched over `region` and read bilinearly at the
+    pixels' centres, its border cells going on to the edge; 0 outside of the
+    region and of the `clip`. All are left, top, right, bottom in pixels; an
+    empty grid or a region that is not finite gives 0.
+    """
+
+def blend(
+    image: NDArray[np.uint8],
+    grids: Sequence[NDArray[np.uint8]],
+    regions: NDArray[np.float32],
+    clips: NDArray[np.float32],
+    colors: NDArray[np.uint8],
+    *,
+    alpha: float = 0.45,
+) -> None:
+    """Lay masks over a picture in place, the first in front; none shines through another.
+
+    `image` is uint8[H, W, 3] with adjacent pixels; grids, regions and clips are
+    as in `paste`, float32[N, 4]; `colors` uint8[N, 3] in BGR. Edges are one
+    pixel soft, however coarse the grid.
+    """
+
+def rle_encode(
+    mask: NDArray[np.uint8] | NDArray[np.bool_],
+    *,
+    size: tuple[int, int] | None = None,
+    corner: tuple[int, int] = (0, 0),
+) -> bytes:
+    """Give a mask as COCO's compressed run lengths, as pycocotools does.
+
+    `size` (height, width) and `corner` (x, y of the mask in it) make it a part
+    of a larger frame that is otherwise empty.
+    """
+
+def rle_decode(counts: bytes, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Read COCO's compressed run lengths: bool[h, w] for `size` (h, w).
+
+    Raises ValueError for a text that is damaged or does not fit the size.
+    """
+
+def trace_polygons(
+    mask: NDArray[np.uint8] | NDArray[np.bool_], *, tolerance_px: float = 0.0
+) -> list[tuple[NDArray[np.float32], bool]]:
+    """Give the outlines of a mask along the edges of its pixels: points (x, y), whether a hole.
+
+    Each part, as far as pixels hang together by their sides, gives its outer
+    ring, then its holes. Exact when `tolerance_px` is 0; above it, no corner
+    that is left out lies further from its ring.
+    """
+
+def fill_polygons(rings: Sequence[NDArray[np.float32]], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Give the pixels whose centres lie inside of the rings, by the even-odd rule.
+
+    Rings are float32[K, 2], points (x, y); `size` is (height, width). Raises
+    ValueError for a point that is not finite.
+    """
+
+def assign(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Choose pairs of a row and a column, each at most once, of the largest sum of weights.
+
+    Gives each row's column, or -1. Only weights above 0 are chosen; NaN is none.
+    """
+
+def shrink_grey(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Shrink a BGR picture to its brightness: the mean of each `factor` x `factor` square."""
+
+def find_shift(
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+    box: tuple[float, float, float, float],
+    guess: tuple[float, float] = (0.0, 0.0),
+    *,
+    radius: int = 8,
+    factor: int = 1,
+) -> tuple[float, float] | None:
+    """Find how far what lies inside `box` moved between two shrunken pictures.
+
+    `box`, `guess` and the answer are in pixels of the unshrunken picture, `radius`
+    around the guess in shrunken ones. None when nothing is clearly found.
+    """
+
+def mask_iou(
+    grids_a: Sequence[NDArray[np.uint8]],
+    regions_a: NDArray[np.float32],
+    clips_a: NDArray[np.float32],
+    grids_b: Sequence[NDArray[np.uint8]],
+    regions_b: NDArray[np.float32],
+    clips_b: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Compare compact masks (`edgeseg.types.Masks`), each of `a` with each of `b`.
+
+    Gives float32[A, B], intersection over union on a 32 x 32 lattice; NaN without a mask.
+    """
+
+def tracking_floor(conf: float) -> float:
+    """Give the lowest score that a tracker of this `conf` can use."""
+
+Tracked = tuple[
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.bool_],
+    NDArray[np.int64],
+]
+"""Boxes float32[N, 4], scores, class_ids, ids, ages, carried, and the detection's row or -1."""
+
+class Tracker:
+    """Gives objects identities, frame after frame; csrc/ops/tracker.h says in full how."""
+
+    def __init__(
+        self, *, conf: float = 0.25, lost_s: float = 2.0, period_s: float = 0.04
+    ) -> None: ...
+    def update(
+        self,
+        boxes: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        class_ids: NDArray[np.int32],
+        time_s: float,
+        size_px: tuple[int, int],
+        *,
+        image: NDArray[np.uint8] | None = None,
+        mask_ids: NDArray[np.int32] | None = None,
+        mask_overlaps: NDArray[np.float32] | None = None,
+    ) -> Tracked:
+        """Take the detections of a frame; give its objects, best first.
+
+        `image` is only wanted before a `carry`. `mask_overlaps` is float32[K, N]:
+        how alike the masks of identities `mask_ids` and of the detections are.
+        """
+
+    def carry(
+        self, time_s: float, size_px: tuple[int, int], *, image: NDArray[np.uint8] | None = None
+    ) -> Tracked:
+        """Take a frame that no network has seen; give its objects, best first."""
+
+    def predicted(self, time_s: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Tell the ids and boxes of every identity at a time; changes nothing."""
 
 class cuda:  # noqa: N801 - a module of the extension
     """The ops on a CUDA device; only where `cuda_built()`.

@@ -14,6 +14,10 @@ class Closed(Exception):  # noqa: N818 - an end, not an error
     """The channel was closed, and is empty."""
 
 
+class NotYet(TimeoutError):  # noqa: N818 - not an error: ask again
+    """Nothing came in the time that was given."""
+
+
 class Channel(Generic[Item]):
     """Hands items from one thread to another, in order.
 
@@ -48,7 +52,7 @@ class Channel(Generic[Item]):
         """Give the oldest item.
 
         Raises the error the channel was closed with, Closed after a clean end,
-        TimeoutError when nothing came in time.
+        NotYet when nothing came in time.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
@@ -59,7 +63,7 @@ class Channel(Generic[Item]):
                     raise Closed
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
-                    raise TimeoutError
+                    raise NotYet
                 self._changed.wait(left)
             item = self._items.popleft()
             self._changed.notify_all()

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from edgeseg import __version__
 from edgeseg.config_file import config_steps, find_config
@@ -46,10 +46,17 @@ app.command(
     help="Build TensorRT engines, list them, clear up.",
 )
 app.command(
+    "edgeseg.labels.commands:app",
+    name="labels",
+    help="Convert labels between formats, count and check them.",
+)
+app.command(
     "edgeseg.selftest.command:selftest",
     name="selftest",
     help="Prove on this machine that what it computes is right, and say how fast it is.",
 )
+
+SEGMENTS = Group("Segments", sort_key=0)
 
 _origins: dict[str, str] = {}
 
@@ -68,6 +75,39 @@ def run(settings: Settings = Settings()) -> int:  # noqa: B008 - frozen, so one 
     summary = run_pipeline(settings, show_progress=True)
     with contextlib.suppress(OSError):  # the terminal may be gone; the results are not
         print_summary(summary)
+    if summary.signal is not None and not summary.live:
+        return 128 + summary.signal
+    return 0
+
+
+@app.command
+def segments(
+    settings: Settings = Settings(),  # noqa: B008
+    *,
+    gap: Annotated[float, Parameter(group=SEGMENTS)] = 1.0,
+    shortest: Annotated[float, Parameter(group=SEGMENTS)] = 0.2,
+    shots: Annotated[bool, Parameter(group=SEGMENTS)] = True,
+) -> int:
+    """Cut a clip in time: its shots, and when each class and each track was there.
+
+    Writes NAME-segments.json, .csv and a timeline as .png into the folder --output.
+
+    Examples: edgeseg segments film.mp4  |  edgeseg segments film.mp4 --segment motion  |
+    edgeseg segments film.mp4 --classes person --gap 3
+
+    Parameters
+    ----------
+    gap
+        Seconds of absence that do not end a span.
+    shortest
+        Seconds; shorter spans are left out.
+    shots
+        Look for shots (needs PySceneDetect).
+    """
+    from edgeseg.segments.command import run_segments
+
+    _set_up_logging(verbose=settings.verbose)
+    summary = run_segments(settings, gap_s=gap, shortest_s=shortest, shots=shots)
     if summary.signal is not None and not summary.live:
         return 128 + summary.signal
     return 0
@@ -122,7 +162,7 @@ def call(tokens: Sequence[str]) -> int:
     code = 0
     try:
         _origins.clear()
-        if tokens and tokens[0] in ("run", "config"):
+        if tokens and tokens[0] in ("run", "segments", "config"):
             app[tokens[0]].config = config_steps(find_config(tokens), _origins)
         with raised_as_keyboard_interrupt():
             result = app(tokens, exit_on_error=False, result_action="return_value")

@@ -10,6 +10,7 @@
       SourceError                4
         SourceOpenError          4   the source never gave a frame
         SourceLostError          4   it did, and then stayed away
+        LabelError               4   a file of labels; says file and line
       SinkError                  5   a place where results should go
       EngineError                6   the network could not be loaded or run
         BuildCancelledError    130   an engine's build was stopped by Ctrl-C
@@ -57,8 +58,7 @@ class DarknetError(ModelError):
     def __init__(
         self, message: str, *, file: str = "", line: int | None = None, hint: str | None = None
     ) -> None:
-        place = f"{file}:{line}: " if line is not None else f"{file}: " if file else ""
-        super().__init__(place + message, hint=hint)
+        super().__init__(_place(file, line) + message, hint=hint)
         self.file = file
         self.line = line
 
@@ -87,6 +87,17 @@ class SourceOpenError(SourceError):
 
 class SourceLostError(SourceError):
     """The source gave frames, then stayed away longer than allowed."""
+
+
+class LabelError(SourceError):
+    """A file of labels is wrong; `file` and `line` say where."""
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(_place(file, line) + message, hint=hint)
+        self.file = file
+        self.line = line
 
 
 class SinkError(EdgesegError):
@@ -139,3 +150,7 @@ class MissingDependencyError(EdgesegError):
             f"{purpose} needs the package {package}, which is not installed",
             hint=f"Install it: pip install 'edgeseg[{extra}]'",
         )
+
+
+def _place(file: str, line: int | None) -> str:
+    return f"{file}:{line}: " if line is not None else f"{file}: " if file else ""

@@ -6,6 +6,8 @@
                       engine.infer                           Heads
                       backend.detect                         Detections
                          | channel, in the order of the frames
+    follow thread     followers: track, masks, …             Result with identities and masks
+                         | channel
     caller's thread   overlay.draw                           picture
                       sink.write, for each sink
 
@@ -30,12 +32,13 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from edgeseg.channel import Channel, Closed
+from edgeseg.channel import Channel, Closed, NotYet
+from edgeseg.followers import Follower
 from edgeseg.sources.base import Source
 from edgeseg.timing import Stopwatch
-from edgeseg.types import Detections, Frame, Letterbox, Result
+from edgeseg.types import Detections, Frame, Letterbox, Result, Seen
 
 QUEUE_LENGTH = 2
 TICK_S = 0.2
@@ -44,6 +47,39 @@ JOIN_S = 10.0
 """How long a thread may take to end; longer means that a driver hangs, and is reported."""
 
 log = logging.getLogger(__name__)
+
+
+class Perceiver(Protocol):
+    """Looks at single frames, in one thread, whatever came before them."""
+
+    def perceive(self, frame: Frame) -> Result:
+        """Look at one frame."""
+
+    def skip(self, frame: Frame) -> Result:
+        """Give a frame that is not looked at."""
+
+    def timed(self, stopwatch: Stopwatch) -> Perceiver:
+        """Give the same with its stations timed."""
+
+
+@dataclass(frozen=True)
+class OpenLane:
+    """No network: every frame goes on to the followers as it is."""
+
+    class_names: tuple[str, ...]
+
+    def perceive(self, frame: Frame) -> Result:
+        """Give the frame without objects."""
+        return Result(frame, Detections.empty(), self.class_names)
+
+    def skip(self, frame: Frame) -> Result:
+        """Give the frame without objects."""
+        return replace(self.perceive(frame), detected=False)
+
+    def timed(self, stopwatch: Stopwatch) -> OpenLane:
+        """Give the lane itself: it has no stations."""
+        del stopwatch
+        return self
 
 
 class AnyBatch(Protocol):
@@ -64,15 +100,27 @@ class Lane(Generic[B, H]):
 
     preprocess: Callable[[Frame], B]
     infer: Callable[[B], H]
-    detect: Callable[[H, Letterbox], Detections]
+    detect: Callable[[H, Letterbox], Detections | Seen]
     class_names: tuple[str, ...]
 
     def perceive(self, frame: Frame) -> Result:
         """Take one frame through the network."""
         batch = self.preprocess(frame)
         heads = self.infer(batch)
-        detections = self.detect(heads, batch.letterboxes[0])
-        return Result(frame, detections, self.class_names)
+        seen = self.detect(heads, batch.letterboxes[0])
+        if isinstance(seen, Detections):
+            seen = Seen(seen)
+        return Result(
+            frame,
+            seen.detections,
+            self.class_names,
+            masks=seen.masks,
+            class_map=seen.class_map,
+        )
+
+    def skip(self, frame: Frame) -> Result:
+        """Give a frame that the network is not asked about."""
+        return Result(frame, Detections.empty(), self.class_names, detected=False)
 
     def timed(self, stopwatch: Stopwatch) -> Lane[B, H]:
         """Give the same lane with its stations timed."""
@@ -85,13 +133,15 @@ class Lane(Generic[B, H]):
 
 
 class Pipeline:
-    """One source, one network, a stream of results."""
+    """One source, a network or none, a stream of results."""
 
     def __init__(
         self,
         source: Source,
-        lanes: Sequence[Lane[Any, Any]],
+        lanes: Sequence[Perceiver],
         *,
+        followers: Sequence[Follower] = (),
+        detect_every: int = 1,
         max_frames: int | None = None,
     ) -> None:
         live = source.info.live
@@ -101,9 +151,15 @@ class Pipeline:
         self._read = self.stopwatch.timed("capture", source.read)
         self._lanes = [lane.timed(self.stopwatch) for lane in lanes]
         self._lanes_open = len(lanes)
+        self._followers = [
+            self.stopwatch.timed(follower.name, follower.follow) for follower in followers
+        ]
+        self._detect_every = detect_every
+        self._taken = 0
         self._turn = threading.Lock()
         self._frames: Channel[Frame] = Channel(1 if live else QUEUE_LENGTH, newest_wins=live)
         self._results: Channel[Future[Result]] = Channel(QUEUE_LENGTH + len(lanes))
+        self._followed: Channel[Result] = Channel(QUEUE_LENGTH)
         self._stopping = False
         self.delivered = 0
         """Results given so far."""
@@ -122,10 +178,15 @@ class Pipeline:
                 for number, lane in enumerate(self._lanes)
             ),
         ]
+        if self._followers:
+            threads.append(
+                threading.Thread(target=self._follow, name="edgeseg-follow", daemon=True)
+            )
         for thread in threads:
             thread.start()
         try:
-            while (result := self._next_result()) is not None:
+            take = self._next_followed if self._followers else self._next_result
+            while (result := take()) is not None:
                 yield result
                 self.delivered += 1
                 if self.delivered == self._max_frames:
@@ -151,21 +212,33 @@ class Pipeline:
                 if frame is None or not self._frames.put(frame):
                     return
 
-    def _perceive(self, lane: Lane[Any, Any]) -> None:
+    def _perceive(self, lane: Perceiver) -> None:
         """Thread body: frames from the first channel, results into the second."""
         with self._lane_open():
             while not self._stopping:
                 promise = Future[Result]()
                 with self._turn:  # a result's place in the channel is that of its frame
                     frame = self._frames.get()
+                    asked = self._taken % self._detect_every == 0
+                    self._taken += 1
                     if not self._results.put(promise):
                         return
                 try:
-                    result = lane.perceive(frame)
+                    result = lane.perceive(frame) if asked else lane.skip(frame)
                 except Exception as error:  # noqa: BLE001 - it travels to the caller
                     promise.set_exception(error)
                     return
                 promise.set_result(replace(result, stages_ms=self.stopwatch.last_ms()))
+
+    def _follow(self) -> None:
+        """Thread body: results in order through the followers."""
+        with _closing(self._followed):
+            while (result := self._next_result()) is not None:
+                for follow in self._followers:
+                    result = follow(result)
+                times_ms = result.stages_ms | self.stopwatch.last_ms()
+                if not self._followed.put(replace(result, stages_ms=times_ms)):
+                    return
 
     @contextmanager
     def _lane_open(self) -> Iterator[None]:
@@ -200,10 +273,25 @@ class Pipeline:
                     raise
         return None
 
+    def _next_followed(self) -> Result | None:
+        """Wait for the next result that went through the followers, as `_next_result`."""
+        while not self._stopping:
+            try:
+                return self._followed.get(TICK_S)
+            except Closed:
+                return None
+            except NotYet:
+                continue
+            except Exception:
+                if not self._stopping:  # else it is the end that was asked for
+                    raise
+        return None
+
     def _shut_down(self, threads: list[threading.Thread]) -> None:
         self._stopping = True
         self._frames.close(discard=True)
         self._results.close(discard=True)
+        self._followed.close(discard=True)
         self._source.close()
         deadline = time.monotonic() + JOIN_S
         for thread in threads:
@@ -213,7 +301,7 @@ class Pipeline:
 
 
 @contextmanager
-def _closing(channel: Channel[Frame]) -> Iterator[None]:
+def _closing(channel: Channel[Frame] | Channel[Result]) -> Iterator[None]:
     """Close a channel at the end of a thread's body, with the error if there was one."""
     error: BaseException | None = None
     try:

@@ -6,7 +6,13 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgeseg.errors import ConfigError, EdgesegError, EngineError, MissingDependencyError
+from edgeseg.errors import (
+    ConfigError,
+    DeviceError,
+    EdgesegError,
+    EngineError,
+    MissingDependencyError,
+)
 
 if TYPE_CHECKING:
     from edgeseg.device import CudaDevice
@@ -30,11 +36,17 @@ class Place:
 
 
 def place_for(
-    backend: str = "auto", engine: str = "auto", *, nms: str = "greedy", index: int = 0
+    backend: str = "auto",
+    engine: str = "auto",
+    *,
+    nms: str = "greedy",
+    index: int = 0,
+    family: str = "darknet",
 ) -> Place:
     """Choose where to work. `auto` is a GPU where everything for it is there, else the CPU.
 
-    `index` is the GPU's. Where `auto` passes over a GPU, one line says why.
+    `index` is the GPU's, `family` the model's: only Darknet's heads are read on
+    a GPU. Where `auto` passes over a GPU, one line says why.
     Raises ValueError for unknown names; ConfigError, EngineError, DeviceError
     or MissingDependencyError when what was asked for does not go together or
     cannot be had.
@@ -46,7 +58,14 @@ def place_for(
     if backend == "cpu":
         return _on_the_cpu(engine)
     if backend == "cuda" or engine == "tensorrt":
+        if family != "darknet":
+            raise DeviceError(
+                f"networks of the family {family} are read on the CPU only",
+                hint="Leave out --backend and --engine, or use --backend cpu.",
+            )
         return _on_a_gpu(engine, nms, index)
+    if family != "darknet":
+        return _on_the_cpu(engine)
     return _on_the_best(engine, nms, index)
 
 

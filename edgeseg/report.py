@@ -32,6 +32,7 @@ def summary_lines(summary: Summary) -> list[str]:
         ("frames", frames),
         ("dropped", drops or "none"),
         ("objects", str(summary.objects)),
+        *summary.notes.items(),
         ("median ms", stages),
     ]
     if summary.reconnects:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.pipeline import Lane, Pipeline
+from edgeseg.followers import Follower, closing_all, lowest_score, open_followers
+from edgeseg.motion.follower import CLASS_NAMES as MOVING
+from edgeseg.pipeline import Lane, OpenLane, Perceiver, Pipeline
 from edgeseg.settings import DEFAULT_MODEL, Settings, settings_from
-from edgeseg.sources.base import Source
+from edgeseg.sources.base import Source, SourceInfo
 from edgeseg.types import Frame, Model, Result
 
 if TYPE_CHECKING:
+    from edgeseg.backends import Stations
+    from edgeseg.backends.base import Backend
+    from edgeseg.backends.cuda import CudaBackend
+    from edgeseg.engines import DeviceEngine, Engine
     from edgeseg.engines.first_use import FirstUse
 
 
 class Segmenter:
-    """A network, ready to look at pictures.
+    """A network, or what stands for one, ready to look at pictures.
 
     Takes the options of `edgeseg run` as keywords (docs/OPTIONS.md): `conf`,
     `iou`, `size`, `classes`, `threads`, … Raises ConfigError, ModelError,
@@ -35,38 +41,68 @@ class Segmenter:
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, **options: Any) -> None:
         settings = settings_from(model=str(model), **options)
-        self._load(settings, load_model(settings), throughput=False)
+        self._load(settings, load_model(settings), None)
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, model: Model, *, throughput: bool = False, bar: bool = False
+        cls, settings: Settings, model: Model | None, source: SourceInfo, *, bar: bool = False
     ) -> Segmenter:
-        """Load `model` as `settings` say; `throughput`: see `open_engine`, `bar`: `FirstUse`."""
+        """Load `model`, if any, as `settings` say, for the frames of a source.
+
+        `bar`: see `FirstUse`.
+        """
         segmenter = cls.__new__(cls)
-        segmenter._load(settings, model, throughput=throughput, bar=bar)
+        segmenter._load(settings, model, source, bar=bar)
         return segmenter
 
     def _load(
-        self, settings: Settings, model: Model, *, throughput: bool, bar: bool = False
+        self,
+        settings: Settings,
+        model: Model | None,
+        source: SourceInfo | None,
+        *,
+        bar: bool = False,
+    ) -> None:
+        self._settings = settings
+        self.model = model
+        self.engine: Engine | DeviceEngine | None = None
+        self.backends: list[Backend | CudaBackend] = []
+        self._stations: list[Stations] = []
+        self._lanes: list[Perceiver] = []
+        if model is None:
+            self.class_names: tuple[str, ...] = MOVING
+            self._lanes = [OpenLane(MOVING)]
+        else:
+            self.class_names = model.class_names
+            self._load_network(settings, model, source, bar=bar)
+        self._followers = open_followers(settings, None)
+        self._one_at_a_time = threading.Lock()
+
+    def _load_network(
+        self, settings: Settings, model: Model, source: SourceInfo | None, *, bar: bool
     ) -> None:
         from edgeseg.backends import open_backend, stations
         from edgeseg.engines import open_engine
         from edgeseg.placement import place_for
 
         options: dict[str, Any] = {
-            "conf": settings.conf,
+            "conf": lowest_score(settings, source),
             "iou": settings.iou,
             "labels": settings.labels,
             "nms": settings.nms,
             "agnostic": settings.agnostic,
             "class_ids": settings.class_ids(model.class_names),
+            "masks": settings.masks != "off",
         }
         place = place_for(
-            settings.backend, settings.engine, nms=settings.nms, index=settings.device
+            settings.backend,
+            settings.engine,
+            nms=settings.nms,
+            index=settings.device,
+            family=model.family,
         )
         options["device"] = place.device
         first = open_backend(place.backend, model, **options)
-        self.model = model
         self.engine = open_engine(
             place.engine,
             model,
@@ -74,7 +110,7 @@ class Segmenter:
             device=place.device,
             precision=settings.precision,
             threads=settings.threads,
-            throughput=throughput,
+            throughput=source is not None and not source.live,
             first_use=first_use(settings, bar=bar) if place.device is not None else None,
         )
         # A backend reuses its memory from frame to frame, so each lane has its own.
@@ -87,7 +123,15 @@ class Segmenter:
             Lane(joined.preprocess, joined.infer, joined.detect, model.class_names)
             for joined in self._stations
         ]
-        self._one_at_a_time = threading.Lock()
+
+    @property
+    def description(self) -> tuple[str, str, str]:
+        """Model, engine and backend in words, for people."""
+        if self.model is None or self.engine is None:
+            return f"none ({self._settings.segment})", "none", "cpu"
+        size_px = self.model.input_px
+        words = f"{self.model.name} {size_px[0]}x{size_px[1]}"
+        return words, self.engine.description, self.backends[0].name
 
     def predict(self, image: NDArray[np.uint8] | str | Path) -> Result:
         """Look at one picture: uint8[H, W, 3] BGR, or a picture file. Safe from several threads.
@@ -99,17 +143,35 @@ class Segmenter:
         is_file = isinstance(image, (str, Path))
         frame = _read_picture(Path(image)) if is_file else Frame(image)  # type: ignore[arg-type]
         with self._one_at_a_time:
-            return self._lanes[0].perceive(frame)
+            result = self._lanes[0].perceive(frame)
+            for follower in self._followers:
+                result = follower.follow(result)
+            return result
 
-    def pipeline(self, source: Source, *, max_frames: int | None = None) -> Pipeline:
+    def pipeline(
+        self,
+        source: Source,
+        *,
+        followers: Sequence[Follower] = (),
+        max_frames: int | None = None,
+    ) -> Pipeline:
         """Join an open source and this network; one pipeline at a time."""
-        return Pipeline(source, self._lanes, max_frames=max_frames)
+        return Pipeline(
+            source,
+            self._lanes,
+            followers=followers,
+            detect_every=self._settings.detect_every,
+            max_frames=max_frames,
+        )
 
     def close(self) -> None:
         """Release the network."""
+        for follower in self._followers:
+            follower.close()
         for joined in self._stations:
             joined.close()
-        self.engine.close()
+        if self.engine is not None:
+            self.engine.close()
         for backend in self.backends:
             backend.close()
 
@@ -141,9 +203,11 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
     model = load_model(settings)
     with (
         contextlib.closing(load_source(settings)) as opened,
-        Segmenter.from_settings(settings, model, throughput=not opened.info.live) as segmenter,
+        Segmenter.from_settings(settings, model, opened.info) as segmenter,
+        closing_all(open_followers(settings, opened.info)) as followers,
     ):
-        yield from segmenter.pipeline(opened, max_frames=settings.max_frames).results()
+        pipeline = segmenter.pipeline(opened, followers=followers, max_frames=settings.max_frames)
+        yield from pipeline.results()
 
 
 def first_use(settings: Settings, *, bar: bool) -> FirstUse:
@@ -167,12 +231,21 @@ def first_use(settings: Settings, *, bar: bool) -> FirstUse:
     return FirstUse(variant, lambda: real_frames(settings.source), bar)
 
 
-def load_model(settings: Settings) -> Model:
+def load_model(settings: Settings) -> Model | None:
+    """Give the model a run needs: None where no network is asked for, `--segment motion`."""
+    return None if settings.segment == "motion" else load_network(settings)
+
+
+def load_network(settings: Settings) -> Model:
     """Give the model the settings name; pulls and converts it when needed."""
     from edgeseg.models import open_model
 
     return open_model(
-        settings.model, weights=settings.weights, names=settings.names, size=settings.input_px
+        settings.model,
+        weights=settings.weights,
+        names=settings.names,
+        size=settings.input_px,
+        net_config=settings.net_config,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 SOURCE = Group("Source", sort_key=1)
 MODEL = Group("Model", sort_key=2)
 DETECTION = Group("Detection", sort_key=3)
-ENGINE = Group("Engine", sort_key=4)
-OUTPUT = Group("Output", sort_key=5)
-GENERAL = Group("General", sort_key=6)
+SEGMENTATION = Group("Segmentation", sort_key=4)
+ENGINE = Group("Engine", sort_key=5)
+OUTPUT = Group("Output", sort_key=6)
+GENERAL = Group("General", sort_key=7)
 
 DEFAULT_MODEL = "yolov3-tiny"
 
@@ -60,13 +62,15 @@ class Settings:
     """Seconds a lost live source is waited for; 0 gives up at once, inf never."""
 
     model: Annotated[str, _option(MODEL)] = DEFAULT_MODEL
-    """Registry name, Darknet .cfg, or an .onnx that edgeseg exported."""
+    """Registry name, Darknet .cfg, or an .onnx of edgeseg or of a known family."""
     weights: Annotated[Path | None, _option(MODEL)] = None
     """Darknet weights; default: beside the cfg, same stem."""
     names: Annotated[Path | None, _option(MODEL)] = None
     """Class names, one a line; default: beside the cfg, else COCO's for 80 classes."""
     size: Annotated[str | None, _option(MODEL)] = None
     """Network input as 416 or 608x352 (WIDTHxHEIGHT); default: the model's own."""
+    net_config: Annotated[Path | None, _option(MODEL)] = None
+    """TOML that says how to feed and read an .onnx; default: beside it, same stem."""
 
     conf: Annotated[float, _option(DETECTION)] = 0.25
     """Lowest score (objectness times class probability) of a detection."""
@@ -74,12 +78,32 @@ class Settings:
     """Overlap (intersection over union) above which the weaker box falls."""
     classes: Annotated[tuple[str, ...], _option(DETECTION, negative_iterable=())] = ()
     """Only these classes, by name or number, with commas between; repeatable."""
-    labels: Annotated[Literal["multi", "best"], _option(DETECTION)] = "multi"
-    """multi: a box may carry several classes, as in Darknet. best: only its best."""
+    labels: Annotated[Literal["auto", "multi", "best"], _option(DETECTION)] = "auto"
+    """multi: a box may carry several classes. best: only its best. auto: as the network's own
+    program has it, multi for Darknet, best for YOLO exports."""
     nms: Annotated[Literal["greedy", "diou", "soft"], _option(DETECTION)] = "greedy"
     """How overlapping boxes of a class compete."""
     agnostic: Annotated[bool, _option(DETECTION)] = False
     """Let boxes of different classes compete as well."""
+
+    segment: Annotated[
+        Literal["objects", "semantic", "motion", "foreground"], _option(SEGMENTATION)
+    ] = "objects"
+    """What to segment: objects, the class of each pixel, what moves, or all of the foreground."""
+    masks: Annotated[Literal["auto", "off", "fast", "fine"], _option(SEGMENTATION)] = "auto"
+    """Pixel masks: off, fast (one look at each object), fine (a second look at bad boxes); auto
+    is fast, or off where nothing can run the mask network."""
+    mask_budget: Annotated[int, _option(SEGMENTATION)] = 50
+    """Most objects of a frame that get a mask; large and old ones come first."""
+    smooth: Annotated[Literal["on", "off"], _option(SEGMENTATION)] = "on"
+    """Steady the masks of a tracked object over time."""
+    track: Annotated[Literal["auto", "on", "off"], _option(SEGMENTATION)] = "auto"
+    """Give each object an identity; auto is on for video and off for single pictures."""
+    detect_every: Annotated[int, _option(SEGMENTATION)] = 1
+    """Ask the network for every n-th frame only; the tracker carries boxes and masks between."""
+
+    background: Annotated[str, _option(SEGMENTATION)] = "blur"
+    """With --segment foreground: blur, cut (transparent), a colour as #RRGGBB, or a picture."""
 
     backend: Annotated[Literal["auto", "cpu", "cuda"], _option(ENGINE)] = "auto"
     """Where pixels are worked on."""
@@ -113,7 +137,15 @@ class Settings:
         _check_number("iou", self.iou, 0.0, 1.0)
         _check_number("reconnect", self.reconnect_s, 0.0, float("inf"))
         _check_number("threads", self.threads, 0, 1024)
+        _check_number("mask-budget", self.mask_budget, 0, 10_000)
+        _check_number("detect-every", self.detect_every, 1, 1000)
+        if self.detect_every > 1 and self.track == "off":
+            raise ConfigError(
+                f"--detect-every {self.detect_every} needs tracking, and --track is off",
+                hint="Leave out --track off.",
+            )
         _check_number("device", self.device, 0, 1023)
+        _check_background(self.background)
         if self.camera_fps is not None:
             _check_number("camera-fps", self.camera_fps, 0.1, 1000.0)
         if self.max_frames is not None:
@@ -179,7 +211,7 @@ def settings_from(**options: Any) -> Settings:
     for name in ("sink", "classes"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
-    for name in ("weights", "names", "output", "config"):
+    for name in ("weights", "names", "net_config", "output", "config"):
         if isinstance(options.get(name), str):
             options[name] = Path(options[name])
     if isinstance(options.get("size"), int):
@@ -190,6 +222,14 @@ def settings_from(**options: Any) -> Settings:
 def _check_number(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # also catches NaN
         raise ConfigError(f"--{name} must be from {low:g} to {high:g}, got {value:g}")
+
+
+def _check_background(text: str) -> None:
+    if text.startswith("#") and not re.fullmatch(r"#[0-9A-Fa-f]{6}", text):
+        raise ConfigError(
+            f"--background {text} is no colour",
+            hint="Six hexadecimal digits for red, green and blue, as in '#00B140'.",
+        )
 
 
 def _checked_size(name: str, text: str) -> Size:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.network_spec import Family, Preprocessing, SemanticOutputs, YoloOutputs
+
 if TYPE_CHECKING:
     import supervision
 
@@ -141,13 +143,13 @@ class HeadSpec:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A network ready for an engine: an ONNX file with raw heads, and how to read them."""
+    """A network ready for an engine: an ONNX file, and how to feed and read it."""
 
     name: str
     onnx_path: Path
     input_px: Size
     heads: tuple[HeadSpec, ...]
-    """In the order of the ONNX outputs."""
+    """In the order of the ONNX outputs; none unless the family is darknet."""
     class_names: tuple[str, ...]
     fit: Fit = "letterbox"
     precision: str = "fp32"
@@ -155,10 +157,15 @@ class Model:
     """Of the ONNX file."""
     batch: int | None = 1
     """Fixed batch size; None when it is dynamic."""
+    family: Family = "darknet"
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    outputs: YoloOutputs | SemanticOutputs | None = None
+    """What to read instead of heads; None when the family is darknet."""
 
 
 Heads = Sequence[NDArray[np.float32]]
-"""The network's raw outputs, float32[N, channels, rows, columns] each, in `Model.heads` order."""
+"""The network's raw outputs, float32[N, channels, rows, columns] each, in `Model.heads` order;
+else the outputs that `Model.outputs` names, as it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +203,140 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracks:
+    """Who each detection of a frame is: row i belongs to row i of the detections."""
+
+    ids: NDArray[np.int32]
+    """int32[N], from 1, never given twice in a run; 0 for what has no identity yet."""
+    ages: NDArray[np.int32]
+    """int32[N], frames since the object was first seen; 0 in its first frame."""
+    carried: NDArray[np.bool_]
+    """bool[N]: not detected in this frame; the box was carried on from earlier ones."""
+
+    def __post_init__(self) -> None:
+        if not self.ids.shape == self.ages.shape == self.carried.shape == (len(self.ids),):
+            raise ValueError("ids, ages and carried have one row an object")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Tracks:
+        """Those that `keep` (a mask or indices) names, in its order."""
+        return Tracks(self.ids[keep], self.ages[keep], self.carried[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """The pixels of each detection, compact: row i belongs to row i of the detections.
+
+    A mask is a small grid of certainties stretched over a region of the frame.
+    A pixel is of the object when the grid, sampled bilinearly at its centre, is
+    128 or more there and the centre lies inside the region and the clip.
+    """
+
+    grids: tuple[NDArray[np.uint8], ...]
+    """uint8[rows, columns] each, 0 (surely not) to 255 (surely); uint8[0, 0]: it has no mask."""
+    regions_px: NDArray[np.float32]
+    """float32[N, 4]: left, top, right, bottom of the whole grid in source pixels."""
+    clips_px: NDArray[np.float32]
+    """float32[N, 4]: left, top, right, bottom beyond which nothing is of the object."""
+    frame_px: Size
+    """Width and height of the frame."""
+
+    def __post_init__(self) -> None:
+        count = len(self.grids)
+        if self.regions_px.shape != (count, 4) or self.clips_px.shape != (count, 4):
+            raise ValueError(
+                f"{count} masks need float32[{count}, 4] regions and clips, "
+                f"got {list(self.regions_px.shape)} and {list(self.clips_px.shape)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.grids)
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Masks:
+        """Those that `keep` (a mask or indices) names, in its order."""
+        rows = np.arange(len(self))[keep]
+        return Masks(
+            tuple(self.grids[row] for row in rows),
+            self.regions_px[rows],
+            self.clips_px[rows],
+            self.frame_px,
+        )
+
+    def box(self, row: int) -> tuple[int, int, int, int]:
+        """Give the pixels that one mask may touch: left, top, right, bottom inside the frame.
+
+        (0, 0, 0, 0) when there are none.
+        """
+        from edgeseg.masks.certainty import box_of
+
+        return box_of(self, row)
+
+    def pixels(self, row: int) -> NDArray[np.bool_]:
+        """Give bool[h, w] of the box of one mask; bool[0, 0] without one."""
+        from edgeseg.masks.compact import pixels
+
+        return pixels(self, row)
+
+    def dense(self) -> NDArray[np.bool_]:
+        """Give bool[N, H, W], each mask as large as the frame."""
+        from edgeseg.masks.compact import dense
+
+        return dense(self)
+
+    def polygons(
+        self, *, tolerance_px: float = 0.0
+    ) -> list[list[tuple[NDArray[np.float32], bool]]]:
+        """Give for each mask its rings: float32[K, 2] points (x, y), and whether it is a hole.
+
+        Points are in the frame, exact along pixels' edges at 0, else thinned out within the
+        tolerance (`_native.trace_polygons`). Holes follow their outer ring.
+        """
+        from edgeseg.masks.compact import polygons
+
+        return polygons(self, tolerance_px)
+
+    def to_coco(self) -> list[dict[str, object]]:
+        """Give for each mask COCO's {"size": [H, W], "counts": text} of the whole frame."""
+        from edgeseg.masks.compact import to_coco
+
+        return to_coco(self)
+
+
+NO_CLASS = 65535
+"""In a class map: the pixel is of no class of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMap:
+    """The class of every pixel, as a semantic network gave it or object masks composed it."""
+
+    classes: NDArray[np.uint16]
+    """uint16[rows, columns], indices into the class names or NO_CLASS; at the network's
+    resolution."""
+    region: tuple[float, float, float, float]
+    """x, y, width, height of the frame inside the map, in its pixels."""
+    background: int | None = None
+    """The class that stands for no object, and is not drawn; may be NO_CLASS."""
+
+    def dense(self, size_px: Size) -> NDArray[np.uint16]:
+        """Give uint16[H, W], the class of each pixel of a frame of that size (nearest)."""
+        from edgeseg.class_maps import stretched
+
+        return stretched(self, size_px)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a network that brings its own masks or classes gives for one frame."""
+
+    detections: Detections
+    masks: Masks | None = None
+    class_map: ClassMap | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Everything edgeseg knows about one frame."""
 
@@ -204,33 +345,35 @@ class Result:
     class_names: tuple[str, ...]
     stages_ms: dict[str, float] = field(default_factory=dict)
     """Wall time of each station for this frame."""
+    detected: bool = True
+    """False when the network was not asked (`--detect-every`): boxes are carried, if any."""
+    tracks: Tracks | None = None
+    """In step with the detections; None without tracking."""
+    masks: Masks | None = None
+    """In step with the detections; None without masks."""
+    class_map: ClassMap | None = None
+    """Of a semantic network."""
+    foreground: NDArray[np.uint8] | None = None
+    """uint8[H, W], 0 (background) to 255 (foreground), at the frame's size; None if not asked."""
 
     def to_dict(self) -> dict[str, object]:
         """Give the JSONL object of this frame (see README, section Results)."""
-        width, height = self.frame.size_px
-        record: dict[str, object] = {
-            "frame": self.frame.index,
-            "time_s": round(self.frame.time_s, 6),
-            "width": width,
-            "height": height,
-            "objects": [
-                {
-                    "class_id": class_id,
-                    "class": self.class_name(class_id),
-                    "score": round(score, 6),
-                    "box": [round(edge, 2) for edge in box],
-                }
-                for box, score, class_id in zip(
-                    self.detections.boxes_px.tolist(),
-                    self.detections.scores.tolist(),
-                    self.detections.class_ids.tolist(),
-                    strict=True,
-                )
-            ],
-        }
-        if self.frame.path is not None:
-            record["path"] = self.frame.path
-        return record
+        from edgeseg.records import to_dict
+
+        return to_dict(self)
+
+    def class_areas(self) -> list[dict[str, object]]:
+        """Give class_id, class and area, a fraction of the frame, of each class of the map.
+
+        In the order of the classes; pixels of no class are left out.
+        """
+        from edgeseg.class_maps import areas
+
+        found = {} if self.class_map is None else areas(self.class_map)
+        return [
+            {"class_id": class_id, "class": self.class_name(class_id), "area": round(area, 6)}
+            for class_id, area in found.items()
+        ]
 
     def class_name(self, class_id: int) -> str:
         """Name of a class; its number when the names file is too short."""
@@ -239,23 +382,11 @@ class Result:
         return str(class_id)
 
     def to_supervision(self) -> supervision.Detections:
-        """Convert for the `supervision` package.
+        """Convert for the `supervision` package, with dense masks and identities if there are any.
 
-        Raises MissingDependencyError when it is not installed.
+        Identity 0 is of what has none yet. Raises MissingDependencyError when it
+        is not installed.
         """
-        try:
-            import supervision
-        except ImportError as error:
-            from edgeseg.errors import MissingDependencyError
+        from edgeseg.records import to_supervision
 
-            raise MissingDependencyError(
-                "to_supervision() needs the package supervision",
-                hint="Install it: pip install supervision",
-            ) from error
-        names = [self.class_name(i) for i in self.detections.class_ids.tolist()]
-        return supervision.Detections(
-            xyxy=self.detections.boxes_px,
-            confidence=self.detections.scores,
-            class_id=self.detections.class_ids.astype(int),
-            data={"class_name": np.array(names, dtype=str)},
-        )
+        return to_supervision(self)

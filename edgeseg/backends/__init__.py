@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from edgeseg.backends.base import Backend, Labels
 
 if TYPE_CHECKING:
     from edgeseg.backends.cuda import CudaBackend
-    from edgeseg.backends.options import Nms
+    from edgeseg.backends.options import DetectOptions, Nms
     from edgeseg.device import CudaDevice
     from edgeseg.engines.base import DeviceEngine, Engine
-    from edgeseg.types import Detections, Frame, Letterbox, Model
+    from edgeseg.types import Detections, Frame, Letterbox, Model, Seen
 
 __all__ = ["Backend", "Labels", "Stations", "open_backend", "stations"]
 
@@ -25,21 +25,24 @@ def open_backend(
     device: CudaDevice | None = None,
     conf: float = 0.25,
     iou: float = 0.45,
-    labels: Labels = "multi",
+    labels: Labels | Literal["auto"] = "auto",
     nms: Nms = "greedy",
     agnostic: bool = False,
     max_detections: int = 300,
     class_ids: Collection[int] | None = None,
+    masks: bool = True,
 ) -> Backend | CudaBackend:
     """Open the backend `cpu` or `cuda` for `model`; `auto` is the best this machine has.
 
     `device` is for `cuda`: GPU 0 unless given. The options are those of
-    `DetectOptions`. Raises DeviceError when CUDA is asked for and cannot be
-    had, ConfigError for `soft` NMS there, ValueError for an unknown name or option.
+    `DetectOptions`; `labels` auto is as the network's own program has it.
+    Raises DeviceError when CUDA is asked for and cannot be had, ConfigError
+    for what it cannot do, ValueError for an unknown name or option.
     """
-    from edgeseg.backends.cpu import CpuBackend
     from edgeseg.backends.options import DetectOptions
 
+    if labels == "auto":
+        labels = "multi" if model.family == "darknet" else "best"
     options = DetectOptions(
         conf=conf,
         iou=iou,
@@ -48,18 +51,34 @@ def open_backend(
         agnostic=agnostic,
         max_detections=max_detections,
         class_ids=None if class_ids is None else frozenset(class_ids),
+        masks=masks,
     )
-    if name not in ("cpu", "cuda"):
+    if name not in ("cpu", "cuda") or model.family != "darknet":
         from edgeseg.placement import place_for
 
-        place = place_for(name, nms=nms)
+        place = place_for(name, nms=nms, family=model.family)
         name, device = place.backend, place.device
     if name == "cpu":
-        return CpuBackend(model, options)
+        return _open_on_cpu(model, options)
     from edgeseg.backends.cuda import CudaBackend
     from edgeseg.device import open_device
 
     return CudaBackend(model, device or open_device(), options)
+
+
+def _open_on_cpu(model: Model, options: DetectOptions) -> Backend:
+    """Open the CPU's backend for the family of a network."""
+    if model.family == "darknet":
+        from edgeseg.backends.cpu import CpuBackend
+
+        return CpuBackend(model, options)
+    if model.family == "semantic":
+        from edgeseg.backends.semantic import SemanticBackend
+
+        return SemanticBackend(model, options.class_ids)
+    from edgeseg.backends.yolo import YoloBackend
+
+    return YoloBackend(model, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +87,7 @@ class Stations:
 
     preprocess: Callable[[Frame], Any]
     infer: Callable[[Any], Any]
-    detect: Callable[[Any, Letterbox], Detections]
+    detect: Callable[[Any, Letterbox], Detections | Seen]
     close: Callable[[], None]
     """Before engine and backend are closed."""
 

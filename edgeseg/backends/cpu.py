@@ -21,7 +21,8 @@ class CpuBackend:
         self._input_px = model.input_px
         self._fit = model.fit
         self._specs = [native_spec(spec) for spec in model.heads]
-        self._wanted = wanted_classes(self._options.class_ids, model.heads)
+        classes = max((head.classes for head in model.heads), default=0)
+        self._wanted = wanted_classes(self._options.class_ids, classes)
         width, height = model.input_px
         self._tensor = np.empty((1, 3, height, width), np.float32)
         self._letterbox: Letterbox | None = None
@@ -55,7 +56,7 @@ class CpuBackend:
             boxes, scores, class_ids = boxes[wanted], scores[wanted], class_ids[wanted]
         if len(scores) == 0:
             return Detections.empty()
-        keep, scores = self._suppress(boxes, scores, class_ids)
+        keep, scores = suppress(options, boxes, scores, class_ids)
         boxes_px = letterbox.to_source(boxes[keep])
         found = Detections(boxes_px, scores, class_ids[keep])
         visible: NDArray[np.bool_] = np.all(boxes_px[:, :2] < boxes_px[:, 2:], axis=1)
@@ -66,33 +67,33 @@ class CpuBackend:
         self._tensor = np.empty((1, 3, 0, 0), np.float32)
         self._letterbox = None
 
-    def _suppress(
-        self,
-        boxes: NDArray[np.float32],
-        scores: NDArray[np.float32],
-        class_ids: NDArray[np.int32],
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Give the indices of the boxes that stay, and their scores."""
-        options = self._options
-        if options.nms == "soft":
-            return _native.soft_nms(
-                boxes,
-                scores,
-                class_ids,
-                min_score=options.conf,
-                agnostic=options.agnostic,
-                max_detections=options.max_detections,
-            )
-        keep = _native.nms(
+
+def suppress(
+    options: DetectOptions,
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_ids: NDArray[np.int32],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Give the indices of the boxes that stay, best first, and their scores."""
+    if options.nms == "soft":
+        return _native.soft_nms(
             boxes,
             scores,
             class_ids,
-            options.iou,
-            kind=options.nms,
+            min_score=options.conf,
             agnostic=options.agnostic,
             max_detections=options.max_detections,
         )
-        return keep, scores[keep]
+    keep = _native.nms(
+        boxes,
+        scores,
+        class_ids,
+        options.iou,
+        kind=options.nms,
+        agnostic=options.agnostic,
+        max_detections=options.max_detections,
+    )
+    return keep, scores[keep]
 
 
 def native_spec(spec: HeadSpec) -> _native.YoloHead:
@@ -107,13 +108,10 @@ def native_spec(spec: HeadSpec) -> _native.YoloHead:
     )
 
 
-def wanted_classes(
-    class_ids: frozenset[int] | None, heads: tuple[HeadSpec, ...]
-) -> NDArray[np.bool_] | None:
-    """Give bool[classes], which of them to keep; None for all. Raises ValueError."""
+def wanted_classes(class_ids: frozenset[int] | None, classes: int) -> NDArray[np.bool_] | None:
+    """Give bool[classes], those to keep; None for all. Raises ValueError for unknown ones."""
     if class_ids is None:
         return None
-    classes = max((head.classes for head in heads), default=0)
     unknown = sorted(i for i in class_ids if not 0 <= i < classes)
     if unknown:
         raise ValueError(f"class_ids must be from 0 to {classes - 1}, got {unknown[0]}")

@@ -60,7 +60,7 @@ class CudaBackend:
         self._input_px = model.input_px
         self._fit = model.fit
         self._specs = model.heads
-        self._wanted = wanted_classes(self._options.class_ids, model.heads)
+        self._wanted = wanted_classes(self._options.class_ids, model.heads[0].classes)
         with device.active():
             self.stream = device.stream()
             self.event = device.event()

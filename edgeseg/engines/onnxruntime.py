@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeseg.errors import EngineError, MissingDependencyError
 from edgeseg.types import Batch, Heads, Model
@@ -26,54 +29,88 @@ class OnnxRuntimeEngine:
     name = "onnxruntime"
 
     def __init__(self, model: Model, *, threads: int = 0, throughput: bool = False) -> None:
-        # Since 1.29 ONNX Runtime reports home from Linux unless this is set before the import.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        try:
-            import onnxruntime as ort
-        except ImportError as error:
-            raise MissingDependencyError.of(
-                "onnxruntime", "cpu", purpose="running the network on the CPU"
-            ) from error
         count = threads or available_cpus()
-        options = ort.SessionOptions()
         self.lanes = _lanes(count) if throughput else 1
-        options.intra_op_num_threads = count // self.lanes
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # The pipeline's other threads take turns on the same cores: hand out
-        # work in small blocks, so that a thread that lost its core holds up less.
-        options.add_session_config_entry("session.dynamic_block_base", "4")
-        if model.precision == "int8" and not _int8_is_exact():
-            options.add_session_config_entry("session.x64quantprecision", "1")
-        try:
-            self._session = ort.InferenceSession(
-                str(model.onnx_path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise EngineError(
-                f"ONNX Runtime cannot load {model.onnx_path}: {first_line(error)}",
-                hint="Export it again: edgeseg models export",
-            ) from error
-        self._input = self._session.get_inputs()[0].name
-        self._half = self._session.get_inputs()[0].type == "tensor(float16)"
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        self._session = open_session(
+            model.onnx_path, threads=count // self.lanes, precision=model.precision
+        )
+        weights = {tensor.name for tensor in self._session.get_overridable_initializers()}
+        picture = next(i for i in self._session.get_inputs() if i.name not in weights)
+        self._input = picture.name
+        self._dtype = _DTYPES.get(picture.type, np.float32)
+        named = () if model.outputs is None else model.outputs.names
+        self._outputs = list(named) or [output.name for output in self._session.get_outputs()]
         self.description = (
-            f"ONNX Runtime {ort.__version__}, CPU, {model.precision}, {_plural(count, 'thread')}"
+            f"ONNX Runtime {_import_onnxruntime().__version__}, CPU, {model.precision}, "
+            + _plural(count, "thread")
             + (f", {self.lanes} frames at once" if self.lanes > 1 else "")
         )
 
     def infer(self, batch: Batch) -> Heads:
         """Run the network. Raises EngineError."""
-        images = batch.tensor.astype(np.float16) if self._half else batch.tensor
-        try:
-            heads: Heads = self._session.run(self._outputs, {self._input: images})
-        except Exception as error:
-            raise EngineError(f"ONNX Runtime failed: {first_line(error)}") from error
-        return [head.astype(np.float32) for head in heads] if self._half else heads
+        images = batch.tensor.astype(self._dtype, copy=False)
+        heads: Heads = run_session(self._session, {self._input: images}, self._outputs)
+        half = any(head.dtype == np.float16 for head in heads)
+        return [head.astype(np.float32) for head in heads] if half else heads
 
     def close(self) -> None:
         """Release the network."""
         del self._session
+
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
+
+
+def open_session(path: Path, *, threads: int, precision: str) -> Any:
+    """Load a network on the CPU; `threads` 0 means all cores this process may use.
+
+    Raises EngineError when it does not load, MissingDependencyError without
+    the package onnxruntime.
+    """
+    ort = _import_onnxruntime()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or available_cpus()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # The pipeline's other threads take turns on the same cores: hand out
+    # work in small blocks, so that a thread that lost its core holds up less.
+    options.add_session_config_entry("session.dynamic_block_base", "4")
+    if precision == "int8" and not _int8_is_exact():
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise EngineError(
+            f"ONNX Runtime cannot load {path}: {first_line(error)}",
+            hint="Export it again: edgeseg models export",
+        ) from error
+
+
+def run_session(
+    session: Any, inputs: dict[str, NDArray[Any]], outputs: list[str] | None = None
+) -> Heads:
+    """Run a loaded network. Raises EngineError."""
+    try:
+        heads: Heads = session.run(outputs, inputs)
+    except Exception as error:
+        raise EngineError(f"ONNX Runtime failed: {first_line(error)}") from error
+    return heads
+
+
+def _import_onnxruntime() -> ModuleType:
+    # Since 1.29 ONNX Runtime reports home from Linux unless this is set before the import.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise MissingDependencyError.of(
+            "onnxruntime", "cpu", purpose="running the network on the CPU"
+        ) from error
+    module: ModuleType = ort
+    return module
 
 
 def _lanes(threads: int) -> int:

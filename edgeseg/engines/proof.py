@@ -144,12 +144,12 @@ def prove(
 @contextlib.contextmanager
 def device_perceiver(model: Model, device: CudaDevice, engine: DeviceEngine) -> Iterator[Perceive]:
     """Look at frames through a GPU's engine, as a run does, from `SEEN`."""
-    from edgeseg.backends import stations
+    from edgeseg.backends.chain import Chain
     from edgeseg.backends.cuda import CudaBackend
     from edgeseg.backends.options import DetectOptions
 
     backend = CudaBackend(model, device, DetectOptions(conf=SEEN))
-    chain = stations(backend, engine)
+    chain = Chain(backend, engine)
 
     def perceive(frame: Frame) -> Detections:
         batch = chain.preprocess(frame)
