@@ -1,7 +1,8 @@
 """The command line: parse, call, exit code.
 
 Exit codes: 0 done; 1 a bug of edgeseg; 2 options or config; 3 model; 4 source;
-5 sink; 6 engine or device; 7 a package is missing; 130, 143 and 129 when Ctrl-C,
+5 sink; 6 engine or device; 7 a package is missing; 8 `selftest` found no GPU, or could
+not test all; 130, 143 and 129 when Ctrl-C,
 SIGTERM or the end of the terminal cut a file short (a live source ended that
 way is done: 0).
 """
@@ -48,6 +49,11 @@ app.command(
     "edgeseg.labels.commands:app",
     name="labels",
     help="Convert labels between formats, count and check them.",
+)
+app.command(
+    "edgeseg.selftest.command:selftest",
+    name="selftest",
+    help="Prove on this machine that what it computes is right, and say how fast it is.",
 )
 
 SEGMENTS = Group("Segments", sort_key=0)

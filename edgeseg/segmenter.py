@@ -106,7 +106,7 @@ class Segmenter:
             precision=settings.precision,
             threads=settings.threads,
             throughput=throughput,
-            first_use=_first_use(settings, bar=bar) if place.device is not None else None,
+            first_use=first_use(settings, bar=bar) if place.device is not None else None,
         )
         # A backend reuses its memory from frame to frame, so each lane has its own.
         more = (open_backend(first.name, model, **options) for _ in range(1, self.engine.lanes))
@@ -205,7 +205,7 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
         yield from pipeline.results()
 
 
-def _first_use(settings: Settings, *, bar: bool) -> FirstUse:
+def first_use(settings: Settings, *, bar: bool) -> FirstUse:
     """Say how a TensorRT engine is made and proven when there is none yet."""
     from edgeseg.engines.first_use import FirstUse
     from edgeseg.engines.proof import real_frames

@@ -15,6 +15,8 @@ PYBIND11_MODULE(_native, module) {
     edgeseg::bind::register_masks(module);
     edgeseg::bind::register_polygons(module);
     edgeseg::bind::register_rle(module);
+    edgeseg::bind::register_motion(module);
+    edgeseg::bind::register_tracker(module);
 #if defined(EDGESEG_WITH_CUDA)
     edgeseg::bind::register_cuda(module);
 #endif

@@ -15,5 +15,7 @@ void register_crop_resize(pybind11::module_& module);
 void register_masks(pybind11::module_& module);
 void register_polygons(pybind11::module_& module);
 void register_rle(pybind11::module_& module);
+void register_motion(pybind11::module_& module);
+void register_tracker(pybind11::module_& module);
 
 }  // namespace edgeseg::bind

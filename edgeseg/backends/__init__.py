@@ -53,7 +53,7 @@ def open_backend(
         class_ids=None if class_ids is None else frozenset(class_ids),
         masks=masks,
     )
-    if name not in ("cpu", "cuda"):
+    if name not in ("cpu", "cuda") or model.family != "darknet":
         from edgeseg.placement import place_for
 
         place = place_for(name, nms=nms, family=model.family)

@@ -68,11 +68,10 @@ def place(source_px: Size, net_px: Size, fit: Fit, how: Preprocessing) -> Letter
 
 def _normalize(planes: NDArray[np.float32], out: NDArray[np.float32], how: Preprocessing) -> None:
     """Write gain * planes + offset to `out`, in the network's order and layout."""
-    if how.color == "bgr":
-        planes = planes[::-1]
-    if how.layout == "nhwc":
-        planes = planes.transpose(1, 2, 0)
-    shape = (3, 1, 1) if how.layout == "nchw" else (3,)
-    np.multiply(planes, np.array(how.gain, np.float32).reshape(shape), out=out)
-    if any(how.offset):
-        out += np.array(how.offset, np.float32).reshape(shape)
+    channels = out if how.layout == "nchw" else out.transpose(2, 0, 1)
+    order = (0, 1, 2) if how.color == "rgb" else (2, 1, 0)
+    # A channel at a time: NumPy walks all three of NHWC together in steps of three numbers.
+    for channel, plane, gain, offset in zip(channels, order, how.gain, how.offset, strict=True):
+        np.multiply(planes[plane], np.float32(gain), out=channel)
+        if offset:
+            np.add(channel, np.float32(offset), out=channel)

@@ -6,6 +6,7 @@ CUDA runtime nor TensorRT would find these pointers.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 from collections.abc import Iterator
@@ -83,7 +84,10 @@ def _primary_context(index: int) -> Any:
     import pycuda.driver as cuda
 
     cuda.init()
-    return cuda.Device(index).retain_primary_context()
+    context = cuda.Device(index).retain_primary_context()
+    # Left to its destructor, pycuda releases it by a call that is not for primary contexts.
+    atexit.register(context.detach)
+    return context
 
 
 class _Memory:

@@ -19,7 +19,7 @@ from edgeseg.errors import LabelError
 from edgeseg.labels.json_stream import Element, JsonStream
 from edgeseg.labels.names import matched
 from edgeseg.labels.pictures import PictureFiles
-from edgeseg.labels.problems import BadLabel, Problems
+from edgeseg.labels.problems import BadLabel, Problems, readable
 from edgeseg.labels.rings import mask_of, union_of
 from edgeseg.labels.types import Classes, LabelObject, LabelPicture, Mask
 from edgeseg.labels.values import (
@@ -73,11 +73,8 @@ class CocoReader:
         # For each annotation: its picture, where it begins, how long it is, its line and id.
         self._image_of, self._offsets = array("I"), array("q")
         self._lengths, self._lines, self._ids = array("I"), array("I"), array("q")
-        try:
-            with source.open("rb") as file:
-                self._scan(JsonStream(file, self._file, advance))
-        except OSError as error:
-            raise LabelError(f"cannot be read: {error.strerror}", file=self._file) from error
+        with readable(source), source.open("rb") as file:
+            self._scan(JsonStream(file, self._file, advance))
         self.classes, self._class_ids = self._class_order(names)
         self.count: int | None = len(self._images)
         self._look_over()
@@ -87,7 +84,7 @@ class CocoReader:
         owners = np.frombuffer(self._image_of, np.uint32)
         order = np.argsort(owners, kind="stable")
         starts = np.searchsorted(owners[order], np.arange(len(self._numbers) + 1))
-        with self._path.open("rb") as file:
+        with readable(self._path), self._path.open("rb") as file:
             for number_, image in self._images.items():
                 rows = order[starts[number_] : starts[number_ + 1]].tolist()
                 with self._problems.at(self._file, image.line):

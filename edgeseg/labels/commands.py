@@ -63,8 +63,8 @@ def convert(
     to
         Format of DEST.
     names
-        Names of the classes (one a line, or a data.yaml): of YOLO's and class masks' numbers;
-        of other formats the order into which the classes are put, by name.
+        Names of the classes (one a line, a data.yaml, or the word coco): of YOLO's and class
+        masks' numbers; of other formats the order into which the classes are put, by name.
     pictures
         Folder of the pictures; default: images/ beside the labels.
     size
@@ -115,7 +115,7 @@ def info(
     from_
         Format of SOURCE.
     names
-        Names of the classes, one a line, or a data.yaml.
+        Names of the classes: one a line, a data.yaml, or the word coco.
     pictures
         Folder of the pictures; default: images/ beside the labels.
     size
@@ -154,7 +154,7 @@ def check(
     from_
         Format of SOURCE.
     names
-        Names of the classes, one a line, or a data.yaml.
+        Names of the classes: one a line, a data.yaml, or the word coco.
     pictures
         Folder of the pictures; default: images/ beside the labels.
     size
@@ -188,6 +188,8 @@ def _told(done: Converted) -> str:
         f"{done.place}: {_count(done.objects, 'object')} ({done.masks} with masks) of "
         f"{_count(len(done.classes), 'class', 'classes')} in {_count(done.pictures, 'picture')}"
     )
+    if done.crowds:
+        text += f"; {_count(done.crowds, 'crowd')} not written: YOLO has no word for them"
     return text + (f"; {done.left_out} left out" if done.left_out else "")
 
 

@@ -30,6 +30,8 @@ class Converted:
     """Objects with a mask."""
     left_out: int
     """Labels that could not be used."""
+    crowds: int = 0
+    """Crowds that the format has no word for."""
     classes: dict[str, int] = field(default_factory=dict)
     """Objects of each class."""
 
@@ -52,7 +54,7 @@ def convert(
     problems = Problems(skipped.take if skip_bad else None)
     reader = open_labels(source, problems, reading, byte_progress(source, show))
     writer = create_labels(target, reader.classes, writing, source=str(source))
-    pictures = masks = 0
+    pictures = masks = crowds = 0
     found: Counter[int] = Counter()
     try:
         for picture in reader.pictures():
@@ -60,6 +62,7 @@ def convert(
             pictures += 1
             found.update(item.class_id for item in picture.objects)
             masks += sum(item.mask is not None for item in picture.objects)
+            crowds += sum(item.crowd for item in picture.objects)
             if show is not None:
                 show("pictures", pictures, reader.count)
         place = writer.finish(reader.classes)
@@ -67,7 +70,8 @@ def convert(
         writer.discard()
         raise
     classes = {reader.classes.name(number): count for number, count in sorted(found.items())}
-    return Converted(place, pictures, found.total(), masks, problems.errors, classes)
+    lost = crowds if writing.format in ("yolo", "yolo-seg") else 0
+    return Converted(place, pictures, found.total(), masks, problems.errors, lost, classes)
 
 
 def byte_progress(source: Path, show: Show | None) -> Callable[[int], None] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
+from edgeseg.errors import SinkError
 from edgeseg.files import written_aside
 from edgeseg.labels.class_maps import ClassMapsWriter
 from edgeseg.labels.folders import NewFolder, copy_picture
@@ -52,6 +54,9 @@ class FolderWriter:
 
     def discard(self) -> None:
         """Remove what was written."""
+        if self._instances is not None:
+            with contextlib.suppress(SinkError):
+                self._instances.close()
         self._new.discard()
 
 
@@ -62,6 +67,6 @@ def write_names(folder: Path, kind: str, classes: Classes, *, pictures: bool) ->
         path, text = folder / "data.yaml", data_yaml(names, pictures=pictures)
     else:
         path = folder / "names.txt"
-        text = "".join(f"{name}\n".replace("\r", " ") for name in names)
+        text = "".join(" ".join(name.splitlines()) + "\n" for name in names)
     with writing(path), written_aside(path) as aside:
         aside.write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -14,7 +14,7 @@ from edgeseg.labels.id_maps import ignored_value, masks_of, painted, png_of, rea
 from edgeseg.labels.jsonl import class_of, learn_names, lines_of, mask_record, object_mask
 from edgeseg.labels.names import find_names
 from edgeseg.labels.pictures import PictureFiles, stem_of, stems_in
-from edgeseg.labels.problems import BadLabel, Problems
+from edgeseg.labels.problems import BadLabel, Problems, readable
 from edgeseg.labels.types import Classes, LabelObject, LabelPicture, Mask
 from edgeseg.labels.values import (
     clipped,
@@ -88,12 +88,7 @@ class InstancesReader:
 
     def pictures(self) -> Iterator[LabelPicture]:
         """Give every picture that has a mask, by name."""
-        with contextlib.ExitStack() as stack:
-            try:
-                lines = stack.enter_context(self._lines_file.open("rb"))
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise LabelError(f"cannot be read: {reason}", file=str(self._lines_file)) from error
+        with readable(self._lines_file), self._lines_file.open("rb") as lines:
             for stem, file in self._masks.items():
                 with self._problems.at(str(self._source / "masks" / file), None):
                     yield self._picture(lines, stem, self._source / "masks" / file)
@@ -116,7 +111,8 @@ class InstancesReader:
                 objects.append(self._object(item, masks, used, size_px, line))
         if extra := sorted(set(masks) - used):
             values_ = ", ".join(map(str, extra[:8])) + (", …" if len(extra) > 8 else "")
-            self._problems.warning(str(path), None, f"has values without a line: {values_}")
+            message = f"masks/{stem}.png has values without a line: {values_}"
+            self._problems.warning(str(self._lines_file), None, message)
         name = self._called.get(stem) or self._pictures.name(stem)
         return LabelPicture(name, size_px, tuple(objects), file=str(self._lines_file), path=found)
 

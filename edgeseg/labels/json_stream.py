@@ -7,6 +7,7 @@ megabyte of it is in memory.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ from edgeseg.errors import LabelError
 MAX_ELEMENT_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 20
 _SPACE = " \t\r\n"
+_NUMBER = re.compile(r"[0-9.eE+-]*[^0-9.eE+-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ class JsonStream:
             except ValueError:
                 raise self._wrong("a number has thousands of digits") from None
             else:
-                if end < len(self._text) or self._ended:
+                # What was read of a number may be its beginning: 1 of 1.5, or of 1e5.
+                known = not isinstance(value, (int, float)) or _NUMBER.match(self._text, end)
+                if (known and end < len(self._text)) or self._ended:
                     self._started, self._position = self._position, end
                     return value
             if len(self._text) - self._position > MAX_ELEMENT_BYTES:

@@ -11,7 +11,7 @@ from typing import Any
 from edgeseg.errors import LabelError
 from edgeseg.labels.names import matched
 from edgeseg.labels.pictures import PictureFiles
-from edgeseg.labels.problems import BadLabel, Problems
+from edgeseg.labels.problems import BadLabel, Problems, readable
 from edgeseg.labels.types import Classes, LabelObject, LabelPicture, Mask
 from edgeseg.labels.values import (
     class_number,
@@ -217,23 +217,19 @@ def lines_of(
     path: Path, advance: Callable[[int], None] | None = None
 ) -> Iterator[tuple[int, int, bytes]]:
     """Give number, offset and bytes of each line that is not blank. Raises LabelError."""
-    try:
-        with path.open("rb") as file:
-            line = offset = 0
-            while data := file.readline(MAX_LINE_BYTES + 1):
-                line += 1
-                if len(data) > MAX_LINE_BYTES:
-                    raise LabelError(
-                        f"is longer than {MAX_LINE_BYTES >> 20} MiB", file=str(path), line=line
-                    )
-                if advance is not None:
-                    advance(len(data))
-                if data.strip():
-                    yield line, offset, data
-                offset += len(data)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise LabelError(f"cannot be read: {reason.lower()}", file=str(path)) from error
+    with readable(path), path.open("rb") as file:
+        line = offset = 0
+        while data := file.readline(MAX_LINE_BYTES + 1):
+            line += 1
+            if len(data) > MAX_LINE_BYTES:
+                raise LabelError(
+                    f"is longer than {MAX_LINE_BYTES >> 20} MiB", file=str(path), line=line
+                )
+            if advance is not None:
+                advance(len(data))
+            if data.strip():
+                yield line, offset, data
+            offset += len(data)
 
 
 def object_mask(value: object, size_px: Size) -> Mask | None:

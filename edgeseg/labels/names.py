@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgeseg.errors import DarknetError, LabelError
 from edgeseg.labels.types import MAX_CLASSES
-from edgeseg.models.class_names import MAX_NAMES_BYTES, read_names
+from edgeseg.models.class_names import COCO_NAMES, MAX_NAMES_BYTES, read_names
 
 NAMES_FILES = ("names.txt", "classes.txt", "obj.names", "coco.names")
 _YAML = (".yaml", ".yml")
@@ -42,7 +42,12 @@ def find_names(folder: Path, names: Path | None = None) -> tuple[str, ...]:
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read a names file, or a YAML file with `names:`. Raises LabelError."""
+    """Read a names file, or a YAML file with `names:`; `coco` is Darknet's list of COCO's 80.
+
+    Raises LabelError.
+    """
+    if str(path) == "coco" and not path.exists():
+        path = COCO_NAMES
     if path.suffix.lower() in _YAML:
         found = _names_of_yaml(path)
     else:
@@ -73,8 +78,12 @@ def data_yaml(names: Sequence[str], *, pictures: bool) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote for YAML: JSON's escapes are YAML's, but a surrogate cannot be written."""
-    return json.dumps(text.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
+    """Quote for YAML: JSON's escapes are YAML's, which breaks lines at more characters."""
+    quoted = json.dumps(text.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
+    return "".join(
+        char if char.isprintable() or ord(char) > 0xFFFF else f"\\u{ord(char):04x}"
+        for char in quoted
+    )
 
 
 def _plain(name: str) -> str:
@@ -101,7 +110,8 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
             content = file.read(MAX_NAMES_BYTES + 1)
     except OSError as error:
         raise LabelError(f"cannot be read: {error.strerror}", file=str(path)) from error
-    lines = content[:MAX_NAMES_BYTES].decode("utf-8-sig", "replace").splitlines()
+    text = content[:MAX_NAMES_BYTES].decode("utf-8-sig", "replace")
+    lines = re.split(r"\r\n|\r|\n", text)
     start = next((n for n, line in enumerate(lines) if re.match(r"names\s*:", line)), None)
     if start is None:
         return ()

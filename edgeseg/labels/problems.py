@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgeseg.errors import LabelError
 
@@ -67,6 +68,16 @@ class Problems:
             yield
         except BadLabel as bad:
             self.error(file, line, str(bad))
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what the system says about reading `path` into LabelError."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise LabelError(f"cannot be read: {reason}", file=str(path)) from error
 
 
 def _one_line(text: str) -> str:

@@ -21,7 +21,7 @@ from edgeseg.types import Model
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give the first test that needs the kernels the time to build them."""
     for item in items:
-        if "standin" in getattr(item, "fixturenames", ()):
+        if {"compiled", "any_device"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.timeout(BUILD_TIMEOUT_S))
 
 
@@ -75,3 +75,21 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     """A small network as ONNX, in an empty cache; its ONNX file serves as a plan."""
     monkeypatch.setenv("EDGESEG_CACHE_DIR", str(tmp_path / "cache"))
     return open_model(write_small_net(tmp_path))
+
+
+@pytest.fixture(
+    params=[
+        "kernels_on_cpu",
+        pytest.param("cuda, by the extension", marks=pytest.mark.needs_cuda),
+        pytest.param("cuda, by pycuda", marks=pytest.mark.needs_cuda),
+    ]
+)
+def any_device(request: pytest.FixtureRequest) -> CudaDevice:
+    """The stand-in, and the real GPU with each way to its memory."""
+    if request.param == "kernels_on_cpu":
+        found: CudaDevice = request.getfixturevalue("card")
+        return found
+    if "pycuda" in request.param:
+        pytest.importorskip("pycuda", reason="pycuda is not installed")
+        return open_device(0, "pycuda")
+    return open_device(0, "runtime")

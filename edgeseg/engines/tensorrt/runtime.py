@@ -10,6 +10,7 @@ from edgeseg.device.arrays import DeviceArray, DeviceBatch, DeviceHeads, Dtype
 from edgeseg.device.base import Memory
 from edgeseg.engines.tensorrt import bindings as b
 from edgeseg.engines.tensorrt.api import Api
+from edgeseg.engines.tensorrt.build import load_hint
 from edgeseg.engines.tensorrt.watch import Messages, open_logger
 from edgeseg.errors import EngineError
 from edgeseg.types import HeadSpec, Model
@@ -38,7 +39,7 @@ class LoadedPlan:
         if engine is None:
             raise EngineError(
                 f"{api.name} cannot load {plan}: {self.reason()}",
-                hint="Build it again: edgeseg engines build MODEL --rebuild",
+                hint=load_hint(api),
             )
         self.engine: b.ICudaEngine = engine
         self.inputs: list[str] = []
@@ -78,6 +79,7 @@ class TensorRtEngine:
     def __init__(
         self, model: Model, plan: Path, api: Api, device: CudaDevice, *, throughput: bool = False
     ) -> None:
+        self.model = model
         self._device = device
         with device.active():
             self._plan = LoadedPlan(api, plan)

@@ -43,8 +43,9 @@ def parse_names(text: str) -> tuple[str, ...]:
     if text.lstrip()[:1] in ("{", "[", "("):
         return ()
     parts = [part for part in text.replace("\n", ",").split(",") if part.strip()]
-    numbers = all(part.strip().isdecimal() for part in parts)  # a count, or sizes
-    return clean_names(parts) if not numbers and len(parts) <= MAX_CLASSES else ()
+    # Without letters it is a count, or sizes.
+    worded = any(character.isalpha() for part in parts for character in part)
+    return clean_names(parts) if worded and len(parts) <= MAX_CLASSES else ()
 
 
 def clean_names(names: Iterable[str]) -> tuple[str, ...]:

@@ -113,9 +113,19 @@ def _fit(tensor: Tensor, size_px: Size, layouts: Sequence[Layout], *, sure: bool
         channels, places = (shape[1], shape[2:]) if layout == "nchw" else (shape[3], shape[1:3])
         if not isinstance(channels, int) or channels >= NO_CLASS:
             continue
+        if len(layouts) > 1 and not _has_shape_of(places, size_px):
+            continue
         if _is_fine(places, size_px, sure=sure):
             return Found(tensor, channels, layout, is_index=whole_numbers and channels == 1)
     return None
+
+
+def _has_shape_of(places: tuple[int | str, ...], size_px: Size) -> bool:
+    """Say whether rows and columns are in the input's proportion, to a pixel; open ones are."""
+    rows, columns = places
+    if isinstance(rows, str) or isinstance(columns, str):
+        return True
+    return abs(rows - columns * size_px[1] / size_px[0]) <= 1
 
 
 def _open(size: int | str) -> tuple[str, ...]:
