@@ -186,6 +186,23 @@ def blend(
     pixel soft, however coarse the grid.
     """
 
+def blend_classes(
+    image: NDArray[np.uint8],
+    classes: NDArray[np.uint16],
+    region: tuple[float, float, float, float],
+    colors: NDArray[np.uint8],
+    *,
+    alpha: float = 0.45,
+    hidden: int = -1,
+) -> None:
+    """Lay the colours of a class map over a picture in place.
+
+    `image` is uint8[H, W, 3] with adjacent pixels; `classes` uint16[R, C];
+    `region` x, y, width, height of the picture in the map; `colors` uint8[K, 3]
+    in BGR, of classes 0 to K - 1, then again. Class 65535 (none) and `hidden`
+    are not drawn.
+    """
+
 def rle_encode(
     mask: NDArray[np.uint8] | NDArray[np.bool_],
     *,

@@ -34,6 +34,11 @@ def class_color(class_id: int) -> Color:
     return PALETTE[class_id % len(PALETTE)]
 
 
+def track_color(track_id: int) -> Color:
+    """Give the colour of an identity, which are counted from 1; they repeat after eighty."""
+    return PALETTE[(track_id - 1) % len(PALETTE)]
+
+
 def text_color(ground: Color) -> Color:
     """Give black or white, whichever reads better on `ground` (WCAG 2 contrast ratio)."""
     blue, green, red = (_linear(channel) for channel in ground)

@@ -7,6 +7,7 @@
 #include "bind/masks.h"
 #include "bind/register.h"
 #include "ops/blend.h"
+#include "ops/blend_classes.h"
 #include "ops/checks.h"
 #include "ops/paste.h"
 
@@ -68,12 +69,34 @@ void bound_blend(py::array image, const std::vector<py::array>& grids, const py:
         };
         layers.push_back({grid_view(grid, "grids[" + std::to_string(i) + "]"),
                           {box_at(regions, i), box_at(clips, i)},
-                          channel(0),
-                          channel(1),
-                          channel(2)});
+                          {channel(0), channel(1), channel(2)}});
     }
     const py::gil_scoped_release release;
     blend(Device::kCpu, canvas, layers, alpha);
+}
+
+ClassesView classes_view(const py::array& classes) {
+    check<std::uint16_t>(classes, "classes", {"uint16", {-1, -1}});
+    return {static_cast<const std::uint16_t*>(classes.data()), side(classes, "classes", 0),
+            side(classes, "classes", 1), stride<std::uint16_t>(classes, 0),
+            stride<std::uint16_t>(classes, 1)};
+}
+
+void bound_blend_classes(py::array image, const py::array& classes,
+                         const std::array<double, 4>& region, const py::array& colors, float alpha,
+                         int hidden) {
+    const CanvasView canvas = canvas_view(image);
+    const ClassesView cells = classes_view(classes);
+    check<std::uint8_t>(colors, "colors", {"uint8", {-1, 3}});
+    ClassTints tints = {region, {}, hidden, alpha};
+    for (py::ssize_t i = 0; i < colors.shape(0); ++i) {
+        const auto channel = [&](py::ssize_t c) {
+            return *static_cast<const std::uint8_t*>(colors.data(i, c));
+        };
+        tints.colors.push_back({channel(0), channel(1), channel(2)});
+    }
+    const py::gil_scoped_release release;
+    blend_classes(Device::kCpu, canvas, cells, tints);
 }
 
 }  // namespace
@@ -85,6 +108,11 @@ void register_masks(py::module_& module) {
                py::arg("image").noconvert(), py::arg("grids"), py::arg("regions").noconvert(),
                py::arg("clips").noconvert(), py::arg("colors").noconvert(), py::kw_only(),
                py::arg("alpha") = 0.45f);
+    module.def("blend_classes", &bound_blend_classes,
+               "Lay the colours of a class map over a picture in place.",
+               py::arg("image").noconvert(), py::arg("classes").noconvert(), py::arg("region"),
+               py::arg("colors").noconvert(), py::kw_only(), py::arg("alpha") = 0.45f,
+               py::arg("hidden") = -1);
 }
 
 }  // namespace edgeseg::bind

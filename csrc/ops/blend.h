@@ -20,7 +20,7 @@ struct CanvasView {
 struct MaskLayer {
     core::GridView grid;
     MaskPlace place;
-    std::uint8_t blue, green, red;
+    std::uint8_t color[3];  // blue, green, red
 };
 
 // Lay masks over a picture in place, the first in front.

@@ -12,6 +12,7 @@ BOXES = np.zeros((2, 4), np.float32)
 CROPS = np.zeros((2, 3, 5, 6), np.float32)
 GRID = np.zeros((4, 5), np.uint8)
 COLORS = np.zeros((2, 3), np.uint8)
+CLASSES = np.zeros((4, 5), np.uint16)
 SQUARE = np.zeros((4, 2), np.float32)
 WIDE = np.broadcast_to(np.zeros(1, np.uint8), (1, 70000))
 
@@ -32,6 +33,10 @@ def paste(grid=GRID, region=(0, 0, 9, 9), clip=(0, 0, 9, 9), box=(0, 0, 9, 9)):
 
 def blend(image=IMAGE, grids=(GRID, GRID), regions=BOXES, clips=BOXES, colors=COLORS, **options):
     _native.blend(image, list(grids), regions, clips, colors, **options)
+
+
+def blend_classes(image=IMAGE, classes=CLASSES, region=(0, 0, 5, 4), colors=COLORS, **options):
+    _native.blend_classes(image, classes, region, colors, **options)
 
 
 def rle_encode(mask=GRID, **options):
@@ -85,6 +90,13 @@ REFUSED = [
     (blend, {"colors": COLORS.astype(int)}, TypeError, "colors must be uint8"),
     (blend, {"alpha": 1.1}, ValueError, "alpha must be from 0 to 1, got 1.1"),
     (blend, {"alpha": np.nan}, ValueError, "alpha must be from 0 to 1, got nan"),
+    (blend_classes, {"image": read_only(IMAGE)}, ValueError, "image must be writeable"),
+    (blend_classes, {"classes": CLASSES.astype(np.uint8)}, TypeError, "classes must be uint16"),
+    (blend_classes, {"classes": CLASSES[:0]}, ValueError, "classes must have sides of 1 to 65535"),
+    (blend_classes, {"region": (0, 0, np.nan, 4)}, ValueError, r"region .* got \(0, 0, nan, 4\)"),
+    (blend_classes, {"region": (0, 0, -1, 4)}, ValueError, "region .* sides of 0 or more"),
+    (blend_classes, {"colors": COLORS[0]}, ValueError, r"colors must be uint8\[N, 3\]"),
+    (blend_classes, {"alpha": -0.5}, ValueError, "alpha must be from 0 to 1"),
     (rle_encode, {"mask": GRID.astype(np.float32)}, TypeError, "mask must be uint8 or bool"),
     (rle_encode, {"mask": GRID[0]}, ValueError, "mask must be"),
     (rle_encode, {"size": (3, 5)}, ValueError, "mask must lie inside of the frame of 5 x 3"),
@@ -116,7 +128,9 @@ def test_a_wrong_argument_is_refused_by_name(op, wrong, error, message):
         op(**wrong)
 
 
-@pytest.mark.parametrize("op", [crop_resize, paste, blend, rle_encode, rle_decode, trace_polygons])
+@pytest.mark.parametrize(
+    "op", [crop_resize, paste, blend, blend_classes, rle_encode, rle_decode, trace_polygons]
+)
 def test_the_arguments_used_here_are_right_otherwise(op):
     op()
     fill_polygons()
