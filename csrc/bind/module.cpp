@@ -9,6 +9,7 @@ PYBIND11_MODULE(_native, module) {
     edgeseg::bind::register_letterbox(module);
     edgeseg::bind::register_decode(module);
     edgeseg::bind::register_nms(module);
+    edgeseg::bind::register_steady(module);
 #if defined(EDGESEG_WITH_CUDA)
     edgeseg::bind::register_cuda(module);
 #endif
