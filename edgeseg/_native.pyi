@@ -79,6 +79,40 @@ def decode(
     than `max_candidates`, those that score highest.
     """
 
+def grid_fit(
+    former: NDArray[np.uint8],
+    present: NDArray[np.uint8],
+    starts: Sequence[tuple[float, float, float, float]],
+) -> tuple[float, float, float, float]:
+    """Find how one mask's grid must be laid on another for the least difference.
+
+    A fit is scale_x, shift_x, scale_y, shift_y; a place of `present`, in shares
+    of its sides, is 0.5 + scale * (place - 0.5) + shift in `former`. Begins at
+    the best of `starts`.
+    """
+
+def grid_laid(
+    former: NDArray[np.uint8],
+    shape: tuple[int, int],
+    fit: tuple[float, float, float, float],
+) -> NDArray[np.uint8]:
+    """Lay one mask's grid on another of `shape` by a fit: bilinear, the edge repeats."""
+
+def grid_steady(
+    smooth: NDArray[np.uint8],
+    raw: NDArray[np.uint8],
+    doubt: NDArray[np.uint8],
+    trend: NDArray[np.uint8],
+    present: NDArray[np.uint8],
+    fit: tuple[float, float, float, float],
+    flicker: float,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], float]:
+    """Take the flicker from a mask's grid; give its new smooth, doubt, trend and flicker.
+
+    `smooth`, `raw`, `doubt` and `trend` are of the frame before and of one
+    size; `raw` is what `present` was then. The rule stands in csrc/ops/steady.h.
+    """
+
 def nms(
     boxes: NDArray[np.float32],
     scores: NDArray[np.float32],
