@@ -68,11 +68,13 @@ def run(settings: Settings = Settings()) -> int:  # noqa: B008 - frozen, so one 
     Examples: edgeseg run demo://  |  edgeseg run --camera 0  |
     edgeseg run street.mp4 --sink out.mp4 --sink out.jsonl
     """
-    from edgeseg.report import print_summary
+    from edgeseg.report import print_summary, write_summary
     from edgeseg.runner import run as run_pipeline
 
     _set_up_logging(verbose=settings.verbose)
     summary = run_pipeline(settings, show_progress=True)
+    if settings.summary is not None:
+        write_summary(summary, settings.summary)
     with contextlib.suppress(OSError):  # the terminal may be gone; the results are not
         print_summary(summary)
     if summary.signal is not None and not summary.live:

@@ -31,6 +31,9 @@ class Follower(Protocol):
     def summary(self) -> dict[str, str]:
         """Give lines for the run's summary, label to text; what is not worth a line is left out."""
 
+    def figures(self) -> dict[str, object]:
+        """Give the same as numbers, for the summary's JSON file."""
+
     def close(self) -> None:
         """Release memory."""
 
@@ -107,7 +110,14 @@ def _open_masks(settings: Settings) -> Sequence[Follower]:
             raise
         log.warning("no masks: %s", error.message)
         return []
-    return [MaskFollower(head, budget=settings.mask_budget, fine=settings.masks == "fine")]
+    return [
+        MaskFollower(
+            head,
+            budget=settings.mask_budget,
+            fine=settings.masks == "fine",
+            smooth=settings.smooth == "on",
+        )
+    ]
 
 
 @contextlib.contextmanager

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeseg.files import written_aside
 from edgeseg.settings import Settings, option_names
+from edgeseg.sinks.aside import writing
 
 if TYPE_CHECKING:
     from edgeseg.runner import Summary
@@ -17,6 +20,13 @@ if TYPE_CHECKING:
 def print_summary(summary: Summary) -> None:
     """Print what a run did, on standard error: standard output may be a sink."""
     print("\n".join(summary_lines(summary)), file=sys.stderr)
+
+
+def write_summary(summary: Summary, path: Path) -> None:
+    """Write what a run did as JSON. Raises SinkError when the file cannot be written."""
+    text = json.dumps(dataclasses.asdict(summary), indent=2, ensure_ascii=False) + "\n"
+    with writing(path), written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def summary_lines(summary: Summary) -> list[str]:

@@ -57,6 +57,8 @@ class Summary:
     """Detections over all frames."""
     notes: dict[str, str]
     """What tracking, masks and the other followers have to say, label to text."""
+    figures: dict[str, dict[str, object]]
+    """The same as numbers, by follower."""
     places: list[str]
     """Where the results now lie."""
     signal: int | None = None
@@ -106,6 +108,7 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
             stages_ms=pipeline.stopwatch.medians_ms(),
             objects=delivery.objects,
             notes={k: v for follower in followers for k, v in follower.summary().items()},
+            figures={follower.name: follower.figures() for follower in followers},
             places=delivery.places,
             signal=delivery.signal,
         )

@@ -124,6 +124,8 @@ class Settings:
     """Never open a window."""
     output: Annotated[Path, _option(OUTPUT)] = Path("edgeseg-out")
     """Folder for the files a run writes when no sink is named."""
+    summary: Annotated[Path | None, _option(OUTPUT)] = None
+    """Write the run's summary to this file as well, as JSON."""
     max_frames: Annotated[int | None, _option(OUTPUT)] = None
     """Stop after this many frames."""
 
@@ -211,7 +213,7 @@ def settings_from(**options: Any) -> Settings:
     for name in ("sink", "classes"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
-    for name in ("weights", "names", "net_config", "output", "config"):
+    for name in ("weights", "names", "net_config", "output", "summary", "config"):
         if isinstance(options.get(name), str):
             options[name] = Path(options[name])
     if isinstance(options.get("size"), int):

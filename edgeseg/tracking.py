@@ -58,6 +58,10 @@ class TrackFollower:
         """Tell how many identities there were, how long they lasted, and how many may be twice."""
         return {"tracks": self._count.text()} if self._count.identities else {}
 
+    def figures(self) -> dict[str, object]:
+        """Give the same as numbers."""
+        return self._count.figures()
+
     def close(self) -> None:
         """Forget every mask."""
         self._masks = MaskMemory()
@@ -234,13 +238,23 @@ class IdentityCount:
                 if frame.time_s - life.last_s <= 2 * LOST_S
             }
 
+    @property
+    def mean_s(self) -> float:
+        """How long an identity was there, on average."""
+        return self._seconds / max(1, self.identities)
+
+    def figures(self) -> dict[str, object]:
+        """Give the summary's numbers."""
+        return {
+            "identities": self.identities,
+            "mean_s": round(self.mean_s, 3),
+            "switches_estimated": self.switches,
+        }
+
     def text(self) -> str:
         """Give the summary's line."""
-        mean_s = self._seconds / max(1, self.identities)
         names = "identity" if self.identities == 1 else "identities"
-        return (
-            f"{self.identities} {names}, {mean_s:.1f} s on average, about {self.switches} switched"
-        )
+        return f"{self.identities} {names}, {self.mean_s:.1f} s on average, about {self.switches} switched"
 
     def _follows_another(self, class_id: int, box: list[float], frame: Frame) -> bool:
         width, height = frame.size_px

@@ -113,7 +113,7 @@ def _growing(t: int) -> NDArray[np.uint8]:
 
 
 def davis(folder: Path) -> Iterator[Scene]:
-    """Read the sequences of a folder: NAME.mp4 with NAME/00000.png, …"""
+    """Read the sequences of a folder: NAME.mp4 with masks NAME/NUMBER.png."""
     for clip in sorted(folder.glob("*.mp4")):
         frames = []
         with av.open(str(clip)) as container:

@@ -55,6 +55,11 @@ class MotionWatch:
             said.append(f"{self._relit} brought back to the usual light")
         return ", ".join(said) or "seen in every frame"
 
+    def figures(self) -> dict[str, object]:
+        """Give the same as numbers."""
+        states = {state.name.lower(): self._states[state] for state in State}
+        return {"frames": states, "shaken": self._shaken, "relit": self._relit}
+
 
 class MotionFollower:
     """Puts what moves into each result, as detections of the class `moving` with their masks."""
@@ -87,6 +92,10 @@ class MotionFollower:
     def summary(self) -> dict[str, str]:
         """Tell of warm-up, changes of light and shaking."""
         return {"motion": self._watch.summary()}
+
+    def figures(self) -> dict[str, object]:
+        """Give how many frames had which state."""
+        return self._watch.figures()
 
     def close(self) -> None:
         """Nothing is held that Python does not release."""
