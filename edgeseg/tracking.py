@@ -254,7 +254,10 @@ class IdentityCount:
     def text(self) -> str:
         """Give the summary's line."""
         names = "identity" if self.identities == 1 else "identities"
-        return f"{self.identities} {names}, {self.mean_s:.1f} s on average, about {self.switches} switched"
+        return (
+            f"{self.identities} {names}, {self.mean_s:.1f} s on average, "
+            f"about {self.switches} switched"
+        )
 
     def _follows_another(self, class_id: int, box: list[float], frame: Frame) -> bool:
         width, height = frame.size_px
