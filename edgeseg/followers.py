@@ -13,6 +13,7 @@ from edgeseg.types import Result
 if TYPE_CHECKING:
     from edgeseg.settings import Settings
     from edgeseg.sources.base import SourceInfo
+    from edgeseg.types import Model
 
 __all__ = ["Follower", "is_tracked", "lowest_score", "open_followers"]
 
@@ -38,12 +39,17 @@ class Follower(Protocol):
         """Release memory."""
 
 
-def open_followers(settings: Settings, source: SourceInfo | None) -> Sequence[Follower]:
+def open_followers(
+    settings: Settings, source: SourceInfo | None, model: Model | None = None
+) -> Sequence[Follower]:
     """Make the followers that `settings` ask for, in the order in which they work.
 
     `source` None stands for single pictures that have nothing to do with each other.
+    A semantic `model` sees no objects, so nothing follows it.
     """
     followers: list[Follower] = []
+    if model is not None and model.family == "semantic":
+        return followers
     if settings.segment == "motion":
         followers.append(_open_motion(settings))
     if is_tracked(settings, source):

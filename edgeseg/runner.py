@@ -78,7 +78,7 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
     with (
         contextlib.closing(load_source(settings)) as source,
         Segmenter.from_settings(settings, model, source.info, bar=show_progress) as segmenter,
-        closing_all(open_followers(settings, source.info)) as followers,
+        closing_all(open_followers(settings, source.info, model)) as followers,
     ):
         if not sinks:
             sinks = default_sinks(

@@ -75,7 +75,7 @@ class Segmenter:
         else:
             self.class_names = model.class_names
             self._load_network(settings, model, source, bar=bar)
-        self._followers = open_followers(settings, None)
+        self._followers: Sequence[Follower] | None = None
         self._one_at_a_time = threading.Lock()
 
     def _load_network(
@@ -144,6 +144,8 @@ class Segmenter:
         frame = _read_picture(Path(image)) if is_file else Frame(image)  # type: ignore[arg-type]
         with self._one_at_a_time:
             result = self._lanes[0].perceive(frame)
+            if self._followers is None:
+                self._followers = open_followers(self._settings, None, self.model)
             for follower in self._followers:
                 result = follower.follow(result)
             return result
@@ -166,7 +168,7 @@ class Segmenter:
 
     def close(self) -> None:
         """Release the network."""
-        for follower in self._followers:
+        for follower in self._followers or ():
             follower.close()
         for joined in self._stations:
             joined.close()
@@ -204,7 +206,7 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
     with (
         contextlib.closing(load_source(settings)) as opened,
         Segmenter.from_settings(settings, model, opened.info) as segmenter,
-        closing_all(open_followers(settings, opened.info)) as followers,
+        closing_all(open_followers(settings, opened.info, model)) as followers,
     ):
         pipeline = segmenter.pipeline(opened, followers=followers, max_frames=settings.max_frames)
         yield from pipeline.results()
