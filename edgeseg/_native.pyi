@@ -79,6 +79,40 @@ def decode(
     than `max_candidates`, those that score highest.
     """
 
+def grid_fit(
+    former: NDArray[np.uint8],
+    present: NDArray[np.uint8],
+    starts: Sequence[tuple[float, float, float, float]],
+) -> tuple[float, float, float, float]:
+    """Find how one mask's grid must be laid on another for the least difference.
+
+    A fit is scale_x, shift_x, scale_y, shift_y; a place of `present`, in shares
+    of its sides, is 0.5 + scale * (place - 0.5) + shift in `former`. Begins at
+    the best of `starts`.
+    """
+
+def grid_laid(
+    former: NDArray[np.uint8],
+    shape: tuple[int, int],
+    fit: tuple[float, float, float, float],
+) -> NDArray[np.uint8]:
+    """Lay one mask's grid on another of `shape` by a fit: bilinear, the edge repeats."""
+
+def grid_steady(
+    smooth: NDArray[np.uint8],
+    raw: NDArray[np.uint8],
+    doubt: NDArray[np.uint8],
+    trend: NDArray[np.uint8],
+    present: NDArray[np.uint8],
+    fit: tuple[float, float, float, float],
+    flicker: float,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], float]:
+    """Take the flicker from a mask's grid; give its new smooth, doubt, trend and flicker.
+
+    `smooth`, `raw`, `doubt` and `trend` are of the frame before and of one
+    size; `raw` is what `present` was then. The rule stands in csrc/ops/steady.h.
+    """
+
 def nms(
     boxes: NDArray[np.float32],
     scores: NDArray[np.float32],
@@ -237,6 +271,89 @@ def fill_polygons(rings: Sequence[NDArray[np.float32]], size: tuple[int, int]) -
     Rings are float32[K, 2], points (x, y); `size` is (height, width). Raises
     ValueError for a point that is not finite.
     """
+
+def assign(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Choose pairs of a row and a column, each at most once, of the largest sum of weights.
+
+    Gives each row's column, or -1. Only weights above 0 are chosen; NaN is none.
+    """
+
+def shrink_grey(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Shrink a BGR picture to its brightness: the mean of each `factor` x `factor` square."""
+
+def find_shift(
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+    box: tuple[float, float, float, float],
+    guess: tuple[float, float] = (0.0, 0.0),
+    *,
+    radius: int = 8,
+    factor: int = 1,
+) -> tuple[float, float] | None:
+    """Find how far what lies inside `box` moved between two shrunken pictures.
+
+    `box`, `guess` and the answer are in pixels of the unshrunken picture, `radius`
+    around the guess in shrunken ones. None when nothing is clearly found.
+    """
+
+def mask_iou(
+    grids_a: Sequence[NDArray[np.uint8]],
+    regions_a: NDArray[np.float32],
+    clips_a: NDArray[np.float32],
+    grids_b: Sequence[NDArray[np.uint8]],
+    regions_b: NDArray[np.float32],
+    clips_b: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Compare compact masks (`edgeseg.types.Masks`), each of `a` with each of `b`.
+
+    Gives float32[A, B], intersection over union on a 32 x 32 lattice; NaN without a mask.
+    """
+
+def tracking_floor(conf: float) -> float:
+    """Give the lowest score that a tracker of this `conf` can use."""
+
+Tracked = tuple[
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.bool_],
+    NDArray[np.int64],
+]
+"""Boxes float32[N, 4], scores, class_ids, ids, ages, carried, and the detection's row or -1."""
+
+class Tracker:
+    """Gives objects identities, frame after frame; csrc/ops/tracker.h says in full how."""
+
+    def __init__(
+        self, *, conf: float = 0.25, lost_s: float = 2.0, period_s: float = 0.04
+    ) -> None: ...
+    def update(
+        self,
+        boxes: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        class_ids: NDArray[np.int32],
+        time_s: float,
+        size_px: tuple[int, int],
+        *,
+        image: NDArray[np.uint8] | None = None,
+        mask_ids: NDArray[np.int32] | None = None,
+        mask_overlaps: NDArray[np.float32] | None = None,
+    ) -> Tracked:
+        """Take the detections of a frame; give its objects, best first.
+
+        `image` is only wanted before a `carry`. `mask_overlaps` is float32[K, N]:
+        how alike the masks of identities `mask_ids` and of the detections are.
+        """
+
+    def carry(
+        self, time_s: float, size_px: tuple[int, int], *, image: NDArray[np.uint8] | None = None
+    ) -> Tracked:
+        """Take a frame that no network has seen; give its objects, best first."""
+
+    def predicted(self, time_s: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Tell the ids and boxes of every identity at a time; changes nothing."""
 
 class cuda:  # noqa: N801 - a module of the extension
     """The ops on a CUDA device; only where `cuda_built()`.

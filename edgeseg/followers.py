@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from edgeseg.errors import MissingDependencyError
 from edgeseg.types import Result
 
 if TYPE_CHECKING:
     from edgeseg.settings import Settings
     from edgeseg.sources.base import SourceInfo
 
-__all__ = ["Follower", "open_followers"]
+__all__ = ["Follower", "is_tracked", "lowest_score", "open_followers"]
+
+log = logging.getLogger(__name__)
 
 
 class Follower(Protocol):
@@ -36,28 +40,74 @@ def open_followers(settings: Settings, source: SourceInfo | None) -> Sequence[Fo
 
     `source` None stands for single pictures that have nothing to do with each other.
     """
-    del source
     followers: list[Follower] = []
     if settings.segment == "motion":
-        from edgeseg.motion.follower import CLASS_NAMES, MotionFollower
-
-        followers.append(
-            MotionFollower(
-                conf=settings.conf,
-                class_ids=settings.class_ids(CLASS_NAMES),
-                masks=settings.masks != "off",
-            )
-        )
-    # Tracking and masks belong here: they see moving regions as they see detections.
+        followers.append(_open_motion(settings))
+    if is_tracked(settings, source):
+        followers.append(_open_tracking(settings, source))
+    followers += _open_masks(settings)
     if settings.segment == "foreground":
         from edgeseg.foreground.follower import ForegroundFollower
 
         followers.append(ForegroundFollower())
-    if settings.segment == "semantic":  # last: it composes what the others made
+    if settings.segment == "semantic":  # it composes what the others made
         from edgeseg.composing import ComposedClasses
 
         followers.append(ComposedClasses())
     return followers
+
+
+def is_tracked(settings: Settings, source: SourceInfo | None) -> bool:
+    """Tell whether `settings` ask for identities in this source."""
+    if settings.track == "auto":
+        return source is not None and not source.pictures
+    return settings.track == "on"
+
+
+def lowest_score(settings: Settings, source: SourceInfo | None) -> float:
+    """Give the score down to which the network's detections are wanted.
+
+    It is below `conf` when they are tracked: the follower leaves out what it has no use for.
+    """
+    if not is_tracked(settings, source):
+        return settings.conf
+    from edgeseg.tracking import tracking_floor
+
+    return tracking_floor(settings.conf)
+
+
+def _open_motion(settings: Settings) -> Follower:
+    from edgeseg.motion.follower import CLASS_NAMES, MotionFollower
+
+    return MotionFollower(
+        conf=settings.conf,
+        class_ids=settings.class_ids(CLASS_NAMES),
+        masks=settings.masks != "off",
+    )
+
+
+def _open_tracking(settings: Settings, source: SourceInfo | None) -> Follower:
+    from edgeseg.tracking import TrackFollower
+
+    fps = None if source is None else source.fps
+    return TrackFollower(conf=settings.conf, fps=fps, detect_every=settings.detect_every)
+
+
+def _open_masks(settings: Settings) -> Sequence[Follower]:
+    """Give the mask follower; none when masks are off, or where `auto` cannot have them."""
+    if settings.masks == "off":
+        return []
+    from edgeseg.masks.follower import MaskFollower
+    from edgeseg.masks.head import MaskHead
+
+    try:
+        head = MaskHead(threads=settings.threads)
+    except MissingDependencyError as error:
+        if settings.masks != "auto":
+            raise
+        log.warning("no masks: %s", error.message)
+        return []
+    return [MaskFollower(head, budget=settings.mask_budget, fine=settings.masks == "fine")]
 
 
 @contextlib.contextmanager

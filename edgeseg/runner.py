@@ -75,9 +75,7 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
     model = load_model(settings)
     with (
         contextlib.closing(load_source(settings)) as source,
-        Segmenter.from_settings(
-            settings, model, throughput=not source.info.live, bar=show_progress
-        ) as segmenter,
+        Segmenter.from_settings(settings, model, source.info, bar=show_progress) as segmenter,
         closing_all(open_followers(settings, source.info)) as followers,
     ):
         if not sinks:

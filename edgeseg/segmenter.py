@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.followers import Follower, closing_all, open_followers
+from edgeseg.followers import Follower, closing_all, lowest_score, open_followers
 from edgeseg.motion.follower import CLASS_NAMES as MOVING
 from edgeseg.pipeline import Lane, OpenLane, Perceiver, Pipeline
 from edgeseg.settings import DEFAULT_MODEL, Settings, settings_from
-from edgeseg.sources.base import Source
+from edgeseg.sources.base import Source, SourceInfo
 from edgeseg.types import Frame, Model, Result
 
 if TYPE_CHECKING:
@@ -41,22 +41,27 @@ class Segmenter:
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, **options: Any) -> None:
         settings = settings_from(model=str(model), **options)
-        self._load(settings, load_model(settings), throughput=False)
+        self._load(settings, load_model(settings), None)
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, model: Model | None, *, throughput: bool = False, bar: bool = False
+        cls, settings: Settings, model: Model | None, source: SourceInfo, *, bar: bool = False
     ) -> Segmenter:
-        """Load `model`, if any, as `settings` say.
+        """Load `model`, if any, as `settings` say, for the frames of a source.
 
-        `throughput`: see `open_engine`; `bar`: see `FirstUse`.
+        `bar`: see `FirstUse`.
         """
         segmenter = cls.__new__(cls)
-        segmenter._load(settings, model, throughput=throughput, bar=bar)
+        segmenter._load(settings, model, source, bar=bar)
         return segmenter
 
     def _load(
-        self, settings: Settings, model: Model | None, *, throughput: bool, bar: bool = False
+        self,
+        settings: Settings,
+        model: Model | None,
+        source: SourceInfo | None,
+        *,
+        bar: bool = False,
     ) -> None:
         self._settings = settings
         self.model = model
@@ -69,19 +74,19 @@ class Segmenter:
             self._lanes = [OpenLane(MOVING)]
         else:
             self.class_names = model.class_names
-            self._load_network(settings, model, throughput=throughput, bar=bar)
+            self._load_network(settings, model, source, bar=bar)
         self._followers = open_followers(settings, None)
         self._one_at_a_time = threading.Lock()
 
     def _load_network(
-        self, settings: Settings, model: Model, *, throughput: bool, bar: bool
+        self, settings: Settings, model: Model, source: SourceInfo | None, *, bar: bool
     ) -> None:
         from edgeseg.backends import open_backend, stations
         from edgeseg.engines import open_engine
         from edgeseg.placement import place_for
 
         options: dict[str, Any] = {
-            "conf": settings.conf,
+            "conf": lowest_score(settings, source),
             "iou": settings.iou,
             "labels": settings.labels,
             "nms": settings.nms,
@@ -105,7 +110,7 @@ class Segmenter:
             device=place.device,
             precision=settings.precision,
             threads=settings.threads,
-            throughput=throughput,
+            throughput=source is not None and not source.live,
             first_use=first_use(settings, bar=bar) if place.device is not None else None,
         )
         # A backend reuses its memory from frame to frame, so each lane has its own.
@@ -198,7 +203,7 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
     model = load_model(settings)
     with (
         contextlib.closing(load_source(settings)) as opened,
-        Segmenter.from_settings(settings, model, throughput=not opened.info.live) as segmenter,
+        Segmenter.from_settings(settings, model, opened.info) as segmenter,
         closing_all(open_followers(settings, opened.info)) as followers,
     ):
         pipeline = segmenter.pipeline(opened, followers=followers, max_frames=settings.max_frames)
@@ -227,12 +232,12 @@ def first_use(settings: Settings, *, bar: bool) -> FirstUse:
 
 
 def load_model(settings: Settings) -> Model | None:
-    """Give the model the settings name; pulls and converts it when needed.
+    """Give the model a run needs: None where no network is asked for, `--segment motion`."""
+    return None if settings.segment == "motion" else load_network(settings)
 
-    None where no network is asked for: `--segment motion`.
-    """
-    if settings.segment == "motion":
-        return None
+
+def load_network(settings: Settings) -> Model:
+    """Give the model the settings name; pulls and converts it when needed."""
     from edgeseg.models import open_model
 
     return open_model(

@@ -90,8 +90,9 @@ class Settings:
         Literal["objects", "semantic", "motion", "foreground"], _option(SEGMENTATION)
     ] = "objects"
     """What to segment: objects, the class of each pixel, what moves, or all of the foreground."""
-    masks: Annotated[Literal["off", "fast", "fine"], _option(SEGMENTATION)] = "fast"
-    """Pixel masks of objects: none, one look at each, or a second look at those that need it."""
+    masks: Annotated[Literal["auto", "off", "fast", "fine"], _option(SEGMENTATION)] = "auto"
+    """Pixel masks: off, fast (one look at each object), fine (a second look at bad boxes); auto
+    is fast, or off where nothing can run the mask network."""
     mask_budget: Annotated[int, _option(SEGMENTATION)] = 50
     """Most objects of a frame that get a mask; large and old ones come first."""
     smooth: Annotated[Literal["on", "off"], _option(SEGMENTATION)] = "on"

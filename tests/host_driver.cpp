@@ -11,7 +11,13 @@
 
 namespace {
 
-enum { kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kInvalidDevice = 101 };
+enum {
+    kSuccess = 0,
+    kInvalidValue = 1,
+    kOutOfMemory = 2,
+    kInvalidContext = 201,
+    kInvalidDevice = 101
+};
 
 int primary;  // its address is the primary context's handle
 thread_local std::vector<void*> contexts;

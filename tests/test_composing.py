@@ -10,10 +10,6 @@ from edgeseg.followers import open_followers
 from edgeseg.settings import settings_from
 from edgeseg.types import NO_CLASS, ClassMap, Detections, Frame, Masks, Result
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(Masks, "pixels"), reason="this build cannot paste masks"
-)
-
 FULL = np.full((2, 2), 255, np.uint8)
 NONE = np.zeros((0, 0), np.uint8)
 

@@ -191,7 +191,7 @@ def test_a_full_disk_is_one_error_and_leaves_no_file_under_the_final_name(
         (["run", SCENE, "--size", "65"], 3, "65"),
         (["run", SCENE, "--classes", "unicorn"], 2, "unicorn"),
         (["run", SCENE, "--backend", "cuda"], 6, "CUDA"),
-        (["run", SCENE, "--engine", "tensorrt"], 6, "TensorRT"),
+        (["run", SCENE, "--engine", "tensorrt", "--backend", "cpu"], 6, "tensorrt runs on a GPU"),
     ],
 )
 def test_bad_input_is_one_error_with_the_documented_exit_code(

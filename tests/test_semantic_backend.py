@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import foreign_nets as nets
 import numpy as np
 import onnxruntime as ort
 import pytest
+from PIL import Image
 
 import edgeseg
 from edgeseg.backends import open_backend
@@ -16,6 +18,8 @@ from edgeseg.backends.semantic import classes_of
 from edgeseg.errors import DeviceError, EngineError
 from edgeseg.models import open_model
 from edgeseg.network_spec import SemanticOutputs
+from edgeseg.runner import run
+from edgeseg.settings import settings_from
 from edgeseg.types import NO_CLASS, Frame
 
 
@@ -174,3 +178,26 @@ def test_cuda_is_refused_in_words(tmp_path):
         DeviceError, match="networks of the family semantic are read on the CPU only"
     ):
         open_backend("cuda", open_model(nets.fcn(tmp_path / "net.onnx")))
+
+
+def test_a_run_leaves_index_pictures_and_areas(tmp_path):
+    net = nets.unet(tmp_path / "net.onnx", (64, 64))
+    (tmp_path / "net.toml").write_text('classes = ["person"]')
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        Image.fromarray(picture((50 + number, 40), number)).save(tmp_path / "in" / f"{number}.png")
+    settings = settings_from(
+        source=str(tmp_path / "in"), model=str(net), segment="semantic",
+        sink=(f"index:{tmp_path / 'maps'}", str(tmp_path / "out.jsonl")),
+    )  # fmt: skip
+    run(settings)
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(records) == 3
+    for number, record in enumerate(records):
+        image = Image.open(tmp_path / "maps" / f"{number}.png")
+        assert image.size == (50 + number, 40)
+        shares = {item["class"]: item["area"] for item in record["classes"]}
+        assert set(shares) <= {"background", "person"}
+        # Measured in the map, seen in the picture.
+        seen = float(np.mean(np.asarray(image) == 1))
+        assert shares.get("person", 0) == pytest.approx(seen, abs=0.05)

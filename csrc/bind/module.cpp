@@ -17,6 +17,7 @@ PYBIND11_MODULE(_native, module) {
     edgeseg::bind::register_rle(module);
     edgeseg::bind::register_motion(module);
     edgeseg::bind::register_tracker(module);
+    edgeseg::bind::register_steady(module);
 #if defined(EDGESEG_WITH_CUDA)
     edgeseg::bind::register_cuda(module);
 #endif

@@ -17,5 +17,6 @@ void register_polygons(pybind11::module_& module);
 void register_rle(pybind11::module_& module);
 void register_motion(pybind11::module_& module);
 void register_tracker(pybind11::module_& module);
+void register_steady(pybind11::module_& module);
 
 }  // namespace edgeseg::bind

@@ -49,8 +49,8 @@ py::array_t<std::uint8_t> bound_shrink_grey(const py::array& image, int factor) 
 GreyPicture grey_picture(const py::array& grey, const char* name, int factor) {
     check<std::uint8_t>(grey, name, {"uint8", {-1, -1}});
     GreyPicture picture;
-    picture.height = image_side(grey, name, 0);
-    picture.width = image_side(grey, name, 1);
+    picture.height = side(grey, name, 0);
+    picture.width = side(grey, name, 1);
     picture.factor = factor;
     const auto* data = static_cast<const std::uint8_t*>(grey.data());
     for (int y = 0; y < picture.height; ++y) {
@@ -94,7 +94,7 @@ std::vector<MaskView> mask_views(const std::vector<py::array>& grids, const py::
         const std::string name = "grids_" + suffix + "[" + std::to_string(i) + "]";
         check<std::uint8_t>(grid, name, {"uint8", {-1, -1}});
         views.push_back({static_cast<const std::uint8_t*>(grid.data()),
-                         image_side(grid, name.c_str(), 0), image_side(grid, name.c_str(), 1),
+                         side(grid, name.c_str(), 0), side(grid, name.c_str(), 1),
                          grid.strides(0), grid.strides(1), box_at(regions, i), box_at(clips, i)});
     }
     return views;

@@ -51,7 +51,7 @@ class Detector:
             wanted=self._wanted,
         )
         most = cuda.MAX_CANDIDATES
-        boxes, scores, class_ids, count = (self._take(most * size) for size in (16, 4, 4, 1))
+        boxes, scores, class_ids, count = map(self._take, (16 * most, 4 * most, 4 * most, 4))
         self._candidates = cuda.Candidates(boxes, scores, class_ids, count, most)
         self._spaces = [
             (self._take(nbytes), nbytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeseg.errors import EdgesegError, EngineRefusedError
+from edgeseg.files import cache_dir, sha256_of
 from edgeseg.quantize.gate import LIMITS, SEEN, Perceive, Verdict, compare, perceiver
 from edgeseg.types import Detections, Frame, Model
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from edgeseg.engines.base import DeviceEngine
     from edgeseg.engines.cache import Gate
     from edgeseg.engines.tensorrt.api import Api
+    from edgeseg.models.onnx_model import Metadata
 
 log = logging.getLogger(__name__)
 
@@ -34,23 +37,51 @@ Frames = Callable[[], Iterable[Frame]]
 def reference_for(model: Model) -> Model:
     """Give the network that an engine of `model` is held against, to be run on the CPU.
 
-    fp32 from the same weights where those are a registry's; else the model's own
-    file, which says whether the engine is right but not whether the file is.
+    fp32 from the same cfg and weights, where those are a registry's, lie beside
+    the .onnx, or were run here before; else the model's own file, which says
+    whether the engine is right but not whether the file is: one line says so.
     """
-    from edgeseg.models import open_model, registry
     from edgeseg.models.onnx_model import read_metadata
 
-    if model.precision == "fp32" or not registry.is_name(model.name):
+    if model.precision == "fp32":
         return model
-    with contextlib.suppress(EdgesegError):
-        fp32 = open_model(model.name, size=model.input_px)
-        ours, theirs = (
-            {name: sha for name, sha in read_metadata(path).sources if name != "scales"}
-            for path in (model.onnx_path, fp32.onnx_path)
-        )
-        if ours == theirs:
-            return fp32
+    made_of = _made_of(read_metadata(model.onnx_path))
+    for found in _candidates(model, made_of):
+        is_fp32 = found.precision == "fp32" and found.input_px == model.input_px
+        if is_fp32 and _made_of(read_metadata(found.onnx_path)) == made_of:
+            return found
+    log.warning(
+        "%s is compared with its own file on the CPU: the fp32 network of the same weights is not "
+        "here (put its .cfg and .weights beside the .onnx)",
+        model.name,
+    )
     return model
+
+
+def _made_of(metadata: Metadata) -> dict[str, str]:
+    """Give the hashes of cfg and weights."""
+    return {name: sha for name, sha in metadata.sources if name != "scales"}
+
+
+def _candidates(model: Model, made_of: Mapping[str, str]) -> Iterator[Model]:
+    """Give networks that may be the fp32 one; none is loaded before those before it are refused."""
+    from edgeseg.models import open_model, registry
+    from edgeseg.models.onnx_model import read_model
+
+    open_fp32 = functools.partial(open_model, size=model.input_px)
+    ways: list[Callable[[], Model]] = []
+    if registry.is_name(model.name):
+        ways.append(functools.partial(open_fp32, model.name))
+    ways += [
+        functools.partial(open_fp32, cfg)
+        for cfg in sorted(model.onnx_path.parent.glob("*.cfg"))
+        if cfg.with_suffix(".weights").is_file() and sha256_of(cfg) == made_of.get("cfg")
+    ]
+    cached = sorted((cache_dir() / "onnx").glob("*.onnx"))
+    ways += [functools.partial(read_model, path) for path in cached]
+    for way in ways:
+        with contextlib.suppress(EdgesegError, OSError):
+            yield way()
 
 
 def gate_for(

@@ -1,4 +1,8 @@
-"""Read and write class masks: NAME.png, the class's number plus 1 in each pixel."""
+"""Read and write class masks: NAME.png, the class's number plus 1 in each pixel.
+
+Index masks are the same without the 1. A class called background, which
+networks for such masks have, is no object there.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +28,10 @@ class ClassMapsReader:
         *,
         pictures: Path | None = None,
         names: Path | None = None,
+        index: bool = False,
     ) -> None:
-        """Look what is there. Raises LabelError."""
+        """Look what is there; `index` for index masks. Raises LabelError."""
+        self._first = 0 if index else 1
         self._folder = source / "masks" if (source / "masks").is_dir() else source
         self._problems = problems
         beside = self._folder.parent / "images"
@@ -43,15 +49,16 @@ class ClassMapsReader:
                 size_px = (values.shape[1], values.shape[0])
                 ignored = ignored_value(values)
                 objects = []
-                for value, mask in masks_of(values).items():
+                for value, mask in masks_of(values, self._ground()).items():
+                    class_id = value - self._first
                     if value == ignored:
                         continue
-                    if self.classes.fixed and value > len(self.classes):
+                    if self.classes.fixed and class_id >= len(self.classes):
                         message = f"value {value} is beyond the {len(self.classes)} names"
                         self._problems.error(str(path), None, message)
                         continue
-                    self.classes.learn(value - 1)
-                    objects.append(LabelObject(value - 1, mask.bounds, mask))
+                    self.classes.learn(class_id)
+                    objects.append(LabelObject(class_id, mask.bounds, mask))
                 found = self._pictures.path(stem)
                 if found is not None and self._problems.thorough:
                     real = self._pictures.size(stem)
@@ -63,23 +70,36 @@ class ClassMapsReader:
                     self._pictures.name(stem), size_px, tuple(objects), file=str(path), path=found
                 )
 
+    def _ground(self) -> int:
+        """Give the value that is no object."""
+        return 0 if self._first else background(self.classes)
+
+
+def background(classes: Classes) -> int:
+    """Give the number of the class called background; -1 without one."""
+    found = classes.find("background")
+    return -1 if found is None else found
+
 
 class ClassMapsWriter:
     """Writes one PNG for each picture; small objects lie above large ones, crowds are ignored."""
 
-    def __init__(self, folder: Path, classes: Classes) -> None:
+    def __init__(self, folder: Path, classes: Classes, *, index: bool = False) -> None:
         self._files = LabelFiles(folder, ".png")
         self._classes = classes
+        self._first = 0 if index else 1
 
     def add(self, picture: LabelPicture) -> None:
         """Write one picture. Raises SinkError and LabelError."""
         ids = [found.class_id for found in picture.objects]
-        highest = max([len(self._classes), *(class_id + 1 for class_id in ids)])
+        highest = max([len(self._classes) - 1, *ids]) + self._first
         if highest > MAX_CLASSES:
-            raise LabelError(
-                f"class {highest - 1} does not fit a mask of 16 bits", file=picture.file
-            )
+            raise LabelError(f"value {highest} does not fit a mask of 16 bits", file=picture.file)
         paint = painted(
-            picture.objects, picture.size_px, lambda place: ids[place] + 1, highest=highest
+            picture.objects,
+            picture.size_px,
+            lambda place: ids[place] + self._first,
+            highest=highest,
+            ground=0 if self._first else background(self._classes),
         )
         self._files.write(picture, png_of(paint.values))

@@ -147,8 +147,10 @@ class CocoWriter:
 
 def frame_counts(mask: Mask, size_px: Size) -> dict[str, Any]:
     """Give the run lengths of a mask in its whole picture."""
-    counts = _native.rle_encode(mask.dense(size_px)).decode("ascii")
-    return {"size": [size_px[1], size_px[0]], "counts": counts}
+    left, top, _, _ = mask.box_px
+    width, height = size_px
+    counts = _native.rle_encode(mask.pixels(), size=(height, width), corner=(left, top))
+    return {"size": [height, width], "counts": counts.decode("ascii")}
 
 
 def polygons(mask: Mask, tolerance_px: float = 0.0) -> list[list[float]]:

@@ -24,7 +24,7 @@ app = App(
 )
 
 Flag = Annotated[bool, Parameter(negative=())]
-Format = Literal["yolo", "yolo-seg", "coco", "masks", "class-masks", "jsonl"]
+Format = Literal["yolo", "yolo-seg", "coco", "masks", "class-masks", "index", "jsonl"]
 From = Annotated[Format | None, Parameter(name="--from")]
 
 _UNSOUND = 4
@@ -167,7 +167,7 @@ def check(
 
     found = survey(source, _reading(from_, names, pictures, size), tell)
     print(
-        f"{found.objects} objects in {found.pictures} pictures: "
+        f"{_count(found.objects, 'object')} in {_count(found.pictures, 'picture')}: "
         f"{_count(found.errors, 'error')}, {_count(found.warnings, 'warning')}"
     )
     return _UNSOUND if found.errors else 0

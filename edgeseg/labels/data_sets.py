@@ -29,8 +29,8 @@ class FolderWriter:
         self._writer: YoloWriter | ClassMapsWriter | NewInstances
         if kind == "masks":
             self._writer = self._instances = NewInstances(self._new.path, classes)
-        elif kind == "class-masks":
-            self._writer = ClassMapsWriter(self._new.path / "masks", classes)
+        elif kind in ("class-masks", "index"):
+            self._writer = ClassMapsWriter(self._new.path / "masks", classes, index=kind == "index")
         else:
             self._writer = YoloWriter(
                 self._new.path / "labels",

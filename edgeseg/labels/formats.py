@@ -24,6 +24,7 @@ FORMATS: Mapping[str, str] = {
     "coco": "COCO JSON: boxes, run lengths or polygons, one .json file",
     "masks": "instance masks: a folder with masks/NAME.png and instances.jsonl",
     "class-masks": "class masks: a folder of NAME.png, the class's number plus 1 in each pixel",
+    "index": "index masks: a folder of NAME.png, the class's number in each pixel",
     "jsonl": "edgeseg's results: one .jsonl file",
 }
 _ENDINGS = {".json": "coco", ".jsonl": "jsonl"}
@@ -109,8 +110,10 @@ def open_labels(
         return YoloReader(
             source, problems, pictures=pictures, names=options.names, size_px=options.size_px
         )
-    if kind == "class-masks":
-        return ClassMapsReader(source, problems, pictures=pictures, names=options.names)
+    if kind in ("class-masks", "index"):
+        return ClassMapsReader(
+            source, problems, pictures=pictures, names=options.names, index=kind == "index"
+        )
     names = read_class_names(options.names) if options.names else ()
     if kind == "coco":
         return CocoReader(

@@ -8,7 +8,8 @@ objects lie below small ones; an object that another one covers in part carries
 its whole mask in its line as well, so nothing is lost.
 
 Class masks: NAME.png holds 0 where nothing is, otherwise the class's number
-plus 1; the highest value is for what is to be ignored.
+plus 1; the highest value is for what is to be ignored. Index masks hold the
+class's number itself, and the highest value where no class is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.labels.problems import BadLabel
-from edgeseg.labels.types import MAX_PIXELS, LabelObject, Mask
+from edgeseg.labels.types import MAX_PIXELS, MAX_SIDE, LabelObject, Mask
 from edgeseg.types import Size
 
 IdMap = NDArray[np.uint8] | NDArray[np.uint16]
@@ -44,16 +45,19 @@ def painted(
     value_of: Callable[[int], int],
     *,
     highest: int,
+    ground: int = 0,
 ) -> Painted:
     """Paint the masks of objects, large ones first, crowds below all as the highest value.
 
     `value_of` gives an object's value by its place; `highest` is that of the
-    values, and decides between 8 and 16 bits. Equal areas: the earlier object
-    lies on top.
+    values, and decides between 8 and 16 bits. `ground` is where no object is,
+    -1 the value of what is to be ignored. Equal areas: the earlier object lies
+    on top.
     """
     wide = highest > 254
-    values: IdMap = np.zeros((size_px[1], size_px[0]), np.uint16 if wide else np.uint8)
     ignored = 65_535 if wide else 255
+    values: IdMap = np.zeros((size_px[1], size_px[0]), np.uint16 if wide else np.uint8)
+    values[:] = ignored if ground < 0 else ground
     order = sorted(
         (place for place, found in enumerate(objects) if found.mask is not None),
         key=lambda place: (not objects[place].crowd, -objects[place].area_px, -place),
@@ -76,9 +80,9 @@ def _visible(values: IdMap, found: LabelObject, value: int) -> int:
     return int(np.count_nonzero((values[top:bottom, left:right] == value) & found.mask.pixels()))
 
 
-def masks_of(values: IdMap) -> dict[int, Mask]:
-    """Give the pixels of each value but 0, by rising value."""
-    rows, columns = np.nonzero(values)
+def masks_of(values: IdMap, ground: int = 0) -> dict[int, Mask]:
+    """Give the pixels of each value but `ground` (-1: none), by rising value."""
+    rows, columns = np.nonzero(values != ground)
     if not len(rows):
         return {}
     found = values[rows, columns]
@@ -111,7 +115,8 @@ def read_map(path: Path) -> IdMap:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's limit warns first; ours, below, refuses
             with PIL.Image.open(path) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
+                large = picture.width * picture.height > MAX_PIXELS
+                if large or max(picture.size) > MAX_SIDE:
                     raise BadLabel(f"is {picture.width}x{picture.height}: too large")
                 if picture.mode not in ("L", "P", "1", "I;16", "I;16B", "I;16L", "I"):
                     raise BadLabel(f"is a picture of mode {picture.mode}, not of one channel")

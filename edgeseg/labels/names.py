@@ -33,7 +33,8 @@ def find_names(folder: Path, names: Path | None = None) -> tuple[str, ...]:
     """
     if names is not None:
         return read_class_names(names)
-    for place in (folder, folder.parent):
+    above = folder.parent if folder.name not in ("", "..") else folder.absolute().parent
+    for place in (folder, above):
         for file in _candidates(place):
             found = read_class_names(file)
             if found:
@@ -73,7 +74,7 @@ def data_yaml(names: Sequence[str], *, pictures: bool) -> str:
     """Give the data.yaml of a YOLO data set."""
     remark = "" if pictures else "# The pictures are not here: put them, or a link, into images/\n"
     lines = [f"  {number}: {_quoted(name)}\n" for number, name in enumerate(names)]
-    head = f"# Written by edgeseg.\n{remark}path: .\ntrain: images\nval: images\nnames:"
+    head = f"# Written by edgeseg.\n{remark}train: images\nval: images\nnames:"
     return head + ("\n" + "".join(lines) if lines else " {}\n")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from edgeseg.errors import LabelError
 from edgeseg.labels.problems import BadLabel
-from edgeseg.labels.types import MAX_PIXELS
+from edgeseg.labels.types import MAX_PIXELS, MAX_SIDE
 from edgeseg.sources.images import EXTENSIONS
 from edgeseg.types import Size
 
@@ -98,6 +98,6 @@ def picture_size_px(path: Path) -> Size:
         raise BadLabel(f"its picture {path} cannot be read: {reason}") from None
     except Exception:  # noqa: BLE001 - Pillow's parsers raise whatever a hostile file provokes
         raise BadLabel(f"its picture {path} cannot be read") from None
-    if width < 1 or height < 1 or width * height > MAX_PIXELS:
+    if not 1 <= width <= MAX_SIDE or not 1 <= height <= MAX_SIDE or width * height > MAX_PIXELS:
         raise BadLabel(f"its picture {path} is {width}x{height}")
     return (height, width) if turned else (width, height)

@@ -22,6 +22,8 @@ Box = tuple[float, float, float, float]
 
 MAX_CLASSES = 65_534
 """More do not fit a 16-bit class mask; a larger number is a broken file."""
+MAX_SIDE = 65_535
+"""Larger sides are refused: the native ops do not take them."""
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused: Pillow refuses them too."""
 

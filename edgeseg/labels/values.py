@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeseg import _native
 from edgeseg.labels.problems import BadLabel
-from edgeseg.labels.types import MAX_CLASSES, MAX_PIXELS, Box, Mask
+from edgeseg.labels.types import MAX_CLASSES, MAX_PIXELS, MAX_SIDE, Box, Mask
 from edgeseg.types import Size
 
 _SPILL_PX = 1.0
@@ -93,7 +93,7 @@ def picture_name(value: object, what: str = "file_name") -> str:
 
 def picture_size(width: object, height: object) -> Size:
     """Check the size of a picture."""
-    size_px = (whole(width, "width", 1, MAX_PIXELS), whole(height, "height", 1, MAX_PIXELS))
+    size_px = (whole(width, "width", 1, MAX_SIDE), whole(height, "height", 1, MAX_SIDE))
     if size_px[0] * size_px[1] > MAX_PIXELS:
         raise BadLabel(f"a picture of {size_px[0]}x{size_px[1]} is too large")
     return size_px

@@ -216,11 +216,11 @@ def _at_line(found: LabelObject, line: int) -> LabelObject:
 
 def _pictures_of(labels: Path) -> Path | None:
     """Find the folder of pictures: `images` in the place of `labels`, or the labels' own."""
-    parts = list(labels.absolute().parts)
-    for at in range(len(parts) - 1, 0, -1):
-        if parts[at] == "labels":
+    for folder in (labels, labels.absolute()):
+        parts = folder.parts
+        for at in range(len(parts) - 1, -1, -1):
             beside = Path(*parts[:at], "images", *parts[at + 1 :])
-            if beside.is_dir():
+            if parts[at] == "labels" and beside.is_dir():
                 return beside
     inside = labels / "images"
     return inside if inside.is_dir() else labels

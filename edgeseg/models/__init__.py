@@ -49,6 +49,8 @@ def open_model(
     path = Path(model).expanduser()
     if path.suffix.lower() == ".onnx":
         return _open_onnx(path, weights, names, size, net_config)
+    if net_config is not None:
+        raise _needs_no_config(str(model))
     name = None
     if path.suffix.lower() == ".cfg":
         cfg, weights = _existing(path), weights or _weights_beside(path)
@@ -89,8 +91,17 @@ def _open_onnx(
         )
     class_names = None if names is None else read_names(names)
     if is_exported(_existing(path)):
+        if net_config is not None:
+            raise _needs_no_config(str(path))
         return _open_exported(path, class_names, names, size)
     return open_foreign(path, names=class_names, size=size, net_config=net_config)
+
+
+def _needs_no_config(model: str) -> ConfigError:
+    return ConfigError(
+        f"--net-config describes an .onnx of another program, and {model} is none",
+        hint="Leave it out.",
+    )
 
 
 def _open_exported(

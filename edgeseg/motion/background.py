@@ -35,6 +35,8 @@ LONGEST_GAP_S = 5.0
 """After a longer silence, or a step back in time, the background is learned anew."""
 GLOBAL_SHARE = 0.6
 """A frame with more moving pixels is no scene with moving objects."""
+CUT_SHARE, CUT_LIKENESS = 0.25, 0.5
+"""After a cut fewer suffice: when the frame correlates less than this with the one before."""
 
 _SHADOW = 127
 _VAR_THRESHOLD = 24.0
@@ -89,8 +91,10 @@ class Background:
         glimpse = self._reference.glimpse(small)
         pose = self._reference.pose(glimpse)
         if max(map(abs, pose.shift)) <= LARGEST_SHIFT:
+            alike = self._reference.likeness(glimpse)
             pixels = self._learn(small, glimpse, pose, gap_s)
-            if np.count_nonzero(pixels) <= GLOBAL_SHARE * pixels.size:
+            limit = GLOBAL_SHARE if alike > CUT_LIKENESS else CUT_SHARE
+            if np.count_nonzero(pixels) <= limit * pixels.size:
                 ready = self._seen > WARM_UP_FRAMES and time_s - self._start_s >= WARM_UP_S
                 return self._answer(pixels, State.READY if ready else State.WARM_UP, pose)
         self._begin(size_px)

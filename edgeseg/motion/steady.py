@@ -88,6 +88,14 @@ class Reference:
         self._stirred_s[np.abs(view - self._last).max(axis=2) > _STIR] = time_s
         self._last = view
 
+    def likeness(self, glimpse: NDArray[np.float32]) -> float:
+        """Give the correlation of a frame with the one before, from -1 to 1; 1 for the first."""
+        if self._mean is None:
+            return 1.0
+        now, then = glimpse - glimpse.mean(), self._last - self._last.mean()
+        length = float(np.sqrt((now * now).sum() * (then * then).sum()))
+        return float((now * then).sum()) / length if length else 1.0
+
     def stirred(self, since_s: float) -> NDArray[np.bool_]:
         """Tell where the picture changed from one frame to the next, at a time or later."""
         return self._stirred_s >= since_s

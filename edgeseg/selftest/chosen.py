@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from edgeseg.engines import open_engine
 from edgeseg.placement import place_for
-from edgeseg.segmenter import first_use, load_model
+from edgeseg.segmenter import first_use, load_network
 from edgeseg.selftest.checks import Finding
 from edgeseg.selftest.on_gpu import Opened
 from edgeseg.settings import settings_from
@@ -38,7 +38,7 @@ class Chosen:
     def open(self) -> Finding:
         """Open it; built and proven when there is none yet."""
         settings = self._settings
-        model = load_model(settings)
+        model = load_network(settings)
         place = place_for("cuda", index=self._device.index)
         engine = open_engine(
             place.engine,

@@ -151,8 +151,12 @@ def engine_boxes(device: CudaDevice, opened: Opened, frames: list[Frame]) -> Fin
 
 
 def graph_captured(device: CudaDevice, opened: Opened) -> Finding:
-    """Capture a frame's way in a graph, and compare its boxes with those step by step."""
-    frames = list(looped_frames(8))
+    """Capture a frame's way in a graph, and compare its boxes with those step by step.
+
+    Two sizes take turns, so that a second graph is made of the same engine.
+    """
+    others = [Frame(noise((200, 100), seed)) for seed in range(3)]
+    frames = [*looped_frames(6), *others, *looped_frames(3)]
     steps = [Chain(CudaBackend(opened.model, device, _LOW), opened.engine) for _ in range(2)]
     steps[1].graph_problem = "not wanted here"
     found = [[_seen(chain, frame) for frame in frames] for chain in steps]

@@ -40,6 +40,7 @@ KINDS: Mapping[str, str] = {
     "yolo-seg": "YOLO segments; images=yes makes a data set (--sink 'yolo-seg:set/?images=yes')",
     "coco": "COCO JSON with scores; options masks=rle|polygon|none, tolerance (--sink out.json)",
     "masks": "PNG masks, instances.jsonl; options images, every (--sink masks:set/)",
+    "mot": "MOTChallenge rows of tracked objects (--sink mot:out.txt)",
     "pictures": "annotated pictures; options format, quality (--sink pictures:out/); a cut-out"
     " background is transparent",
     "index": "class maps as palette PNG, the pixel is the class (--sink index:folder/)",
@@ -216,6 +217,13 @@ def _make_coco(spec: Spec) -> Sink:
     return CocoSink(spec)
 
 
+def _make_mot(spec: Spec) -> Sink:
+    from edgeseg.sinks.lines import LinesSink
+    from edgeseg.sinks.mot import mot_rows
+
+    return LinesSink(spec, mot_rows)
+
+
 def _make_pictures(spec: Spec) -> Sink:
     from edgeseg.sinks.pictures import PicturesSink
 
@@ -249,6 +257,7 @@ _MAKERS: Mapping[str, Callable[[Spec], Sink]] = {
     "yolo-seg": _make_yolo_seg,
     "coco": _make_coco,
     "masks": _make_masks,
+    "mot": _make_mot,
     "pictures": _make_pictures,
     "index": _make_index,
     "segments": _make_segments,

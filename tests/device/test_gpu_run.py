@@ -201,6 +201,39 @@ def test_an_engine_that_no_longer_loads_is_built_again(
     assert "wrong version; it is built again" in caplog.text
 
 
+@pytest.mark.parametrize("damage", ["cut", "a byte renamed", "gone"])
+def test_a_damaged_engine_repairs_itself(
+    cfg: Path, trt: FakeTensorRt, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    with edgeseg.Segmenter(cfg, precision="fp32"):
+        pass
+    (plan,) = engines_dir().glob("*.plan")
+    content = plan.read_bytes()
+    if damage == "gone":
+        plan.unlink()
+    else:
+        plan.write_bytes(content[:-9] if damage == "cut" else b"x" + content[1:])
+    with edgeseg.Segmenter(cfg, precision="fp32") as segmenter:
+        segmenter.predict(frames()[0].image)
+    assert plan.read_bytes() == content
+    assert caplog.text.count("it is built again") == 1
+
+
+def test_a_full_disk_ends_a_first_run_before_the_build(
+    cfg: Path,
+    trt: FakeTensorRt,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from edgeseg.engines import cache
+
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    code = call(["run", SCENE, "--model", str(cfg), "--precision", "fp32", "--sink", "null:"])
+    assert code == 6
+    assert "MB free, the engine takes about" in capsys.readouterr().err
+    assert trt.builds == 0
+
+
 def test_the_gpu_is_chosen_by_number(cfg: Path) -> None:
     with pytest.raises(DeviceError, match=r"there is no CUDA device 3; there is 0 \(fibers on a"):
         edgeseg.Segmenter(cfg, device=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +21,13 @@ from edgeseg.engines.receipts import read_receipt
 from edgeseg.engines.tensorrt.api import Api
 from edgeseg.errors import DownloadError
 from edgeseg.models import open_model, registry
+from edgeseg.models.darknet.cfg import parse_cfg
+from edgeseg.models.darknet.export import export
+from edgeseg.models.darknet.plan import plan_network
+from edgeseg.models.darknet.weights import write_random_weights
 from edgeseg.models.registry import Files
 from edgeseg.quantize.recipe import Recipe
+from edgeseg.types import Model
 
 
 @pytest.fixture
@@ -75,18 +81,38 @@ def test_the_reference_is_fp32_from_the_same_weights(user_cache: None, tmp_path:
     assert reference_for(reference) is reference
 
 
-def test_another_models_reference_is_its_own_file(tmp_path: Path) -> None:
-    half = open_model(write_small_net(tmp_path), recipe=Recipe("fp16"))
+def half_onnx(cfg: Path, output: Path) -> Model:
+    return export(cfg, cfg.with_suffix(".weights"), output, recipe=Recipe("fp16"))
+
+
+def test_cfg_and_weights_beside_an_onnx_are_its_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("EDGESEG_CACHE_DIR", str(tmp_path / "cache"))
+    cfg = write_small_net(tmp_path)
+    half = half_onnx(cfg, tmp_path / "half.onnx")
+    assert reference_for(half).precision == "fp32"
+    # It was run here now, so it is known wherever the .onnx lies.
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    moved = dataclasses.replace(half, onnx_path=half.onnx_path.rename(elsewhere / "half.onnx"))
+    assert reference_for(moved).precision == "fp32"
+    monkeypatch.setenv("EDGESEG_CACHE_DIR", str(tmp_path / "empty"))
+    assert reference_for(moved) is moved
+    assert "small is compared with its own file" in caplog.text
+
+
+def test_other_weights_beside_it_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGESEG_CACHE_DIR", str(tmp_path / "cache"))
+    cfg = write_small_net(tmp_path)
+    half = half_onnx(cfg, tmp_path / "half.onnx")
+    write_random_weights(cfg.with_suffix(".weights"), plan_network(parse_cfg(cfg)), 9)
     assert reference_for(half) is half
 
 
 def test_other_weights_under_a_registrys_name_are_not_taken_for_its(
     user_cache: None, tmp_path: Path
 ) -> None:
-    from edgeseg.models.darknet.cfg import parse_cfg
-    from edgeseg.models.darknet.export import export
-    from edgeseg.models.darknet.plan import plan_network
-    from edgeseg.models.darknet.weights import write_random_weights
     from edgeseg.models.zoo import MODELS
 
     cfg, weights = MODELS["yolov3-tiny"].cfg, tmp_path / "other.weights"

@@ -23,7 +23,7 @@ from edgeseg.labels.problems import Problem, Problems
 from edgeseg.labels.survey import survey
 from edgeseg.labels.types import Classes
 
-FUZZ_SECONDS = 4
+FUZZ_SECONDS = 3
 FILES = {
     "yolo-seg": ("labels/0008.txt", "labels/1all.txt"),
     "yolo": ("labels/1all.txt",),

@@ -54,7 +54,7 @@ def test_the_yaml_written_is_the_yaml_read(tmp_path_factory, names):
     assert read_class_names(path) == tuple(names)
 
 
-def test_names_are_found_beside_labels_or_above(tmp_path):
+def test_names_are_found_beside_labels_or_above(tmp_path, monkeypatch):
     (tmp_path / "labels").mkdir()
     assert find_names(tmp_path / "labels") == ()
     (tmp_path / "my.names").write_text("a\n")
@@ -65,6 +65,8 @@ def test_names_are_found_beside_labels_or_above(tmp_path):
     assert find_names(tmp_path / "labels") == ("c",)
     (tmp_path / "own.txt").write_text("d\n")
     assert find_names(tmp_path / "labels", tmp_path / "own.txt") == ("d",)
+    monkeypatch.chdir(tmp_path / "labels")
+    assert find_names(Path()) == ("c",)
     with pytest.raises(LabelError, match=r"no.txt: cannot be read"):
         find_names(tmp_path, tmp_path / "no.txt")
 

@@ -11,8 +11,9 @@ from label_shapes import NAMES, difficult_pictures
 from PIL import Image
 
 from edgeseg.cli import call
-from edgeseg.labels.formats import WriteOptions, create_labels
-from edgeseg.labels.types import Classes, LabelObject, LabelPicture
+from edgeseg.labels.formats import WriteOptions, create_labels, open_labels
+from edgeseg.labels.problems import Problems
+from edgeseg.labels.types import Classes, LabelObject, LabelPicture, Mask
 
 COCO = {
     "images": [
@@ -139,6 +140,17 @@ def test_bad_labels_are_left_out_when_asked(tmp_path, coco, capsys, caplog):
     assert len([r for r in caplog.records if "left out" in r.message]) == 10
 
 
+@pytest.mark.parametrize("target", ["out.json", "out.jsonl", "out"])
+def test_ctrl_c_leaves_nothing_half(tmp_path, coco, monkeypatch, target):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgeseg.labels.coco.CocoReader._object", interrupted)
+    to = [] if "." in target else ["--to", "masks"]
+    assert call(["labels", "convert", str(coco), f"{tmp_path}/{target}", *to]) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["in.json"]
+
+
 def test_a_folder_with_something_in_it_is_not_written_to(tmp_path, coco, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("x")
@@ -241,42 +253,15 @@ def test_tolerance_is_checked(tmp_path, coco):
 
 
 def test_sixteen_bits_hold_what_eight_do_not(tmp_path):
-    objects = tuple(
-        LabelObject(0, (float(n % 20), float(n // 20), n % 20 + 1.0, n // 20 + 1.0))
-        for n in range(300)
-    )
-    from edgeseg.labels.rings import mask_of
-
-    masked = tuple(
-        LabelObject(
-            item.class_id,
-            item.box_px,
-            mask_of(
-                [
-                    np.array(
-                        [
-                            (item.box_px[0], item.box_px[1]),
-                            (item.box_px[2], item.box_px[1]),
-                            (item.box_px[2], item.box_px[3]),
-                            (item.box_px[0], item.box_px[3]),
-                        ],
-                        np.float32,
-                    )
-                ],
-                (20, 15),
-            ),
-        )
-        for item in objects
-    )
-    writer = create_labels(tmp_path / "m", Classes(["a"]), WriteOptions("masks"))
-    writer.add(LabelPicture("a.png", (20, 15), masked))
-    writer.finish(Classes(["a"]))
+    masks = [Mask.from_pixels(np.ones((1, 1), bool), n % 20, n // 20) for n in range(300)]
+    objects = tuple(LabelObject(0, mask.bounds, mask) for mask in masks)
+    classes = Classes(["a"])
+    writer = create_labels(tmp_path / "m", classes, WriteOptions("masks"))
+    writer.add(LabelPicture("a.png", (20, 15), objects))
+    writer.finish(classes)
     with Image.open(tmp_path / "m/masks/a.png") as picture:
         values = np.asarray(picture)
     assert values.dtype == np.uint16
     np.testing.assert_array_equal(values, np.arange(1, 301).reshape(15, 20))
-    from edgeseg.labels.formats import open_labels
-    from edgeseg.labels.problems import Problems
-
     (back,) = open_labels(tmp_path / "m", Problems()).pictures()
-    assert back.objects == masked
+    assert back.objects == objects

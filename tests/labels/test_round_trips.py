@@ -95,12 +95,15 @@ def test_every_format_to_each_other_and_back_keeps_every_pixel(
     same(read(back, EXACT[one], images), pictures)
 
 
-def test_class_masks_keep_every_pixel_of_each_class(tmp_path, save_pictures, classes):
+@pytest.mark.parametrize("format_", ["class-masks", "index"])
+@pytest.mark.parametrize("extra", [(), ("background",), ("x",) * 300])
+def test_class_masks_keep_every_pixel_of_each_class(tmp_path, save_pictures, format_, extra):
+    classes = Classes((*NAMES, *extra))
     found = shapes(16, 13)
     objects = without_overlap([thing(p, n % 3) for n, p in enumerate(found.values())], (16, 13))
     picture = LabelPicture("a.png", (16, 13), tuple(objects))
     images = save_pictures(tmp_path / "images", [picture])
-    options = WriteOptions("class-masks")
+    options = WriteOptions(format_)
     back = read(written(tmp_path, options, [picture], classes), options, images)["a.png"]
     for class_id in range(3):
         wanted = np.zeros((13, 16), bool)

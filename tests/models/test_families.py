@@ -108,6 +108,19 @@ def test_names_come_from_the_user_first_then_the_side_toml_then_the_file(tmp_pat
         open_model(path, names=tmp_path / "one.names")
 
 
+def test_a_side_toml_is_for_networks_of_other_programs(tmp_path):
+    import darknet_nets
+
+    cfg, weights, _ = darknet_nets.place(tmp_path, darknet_nets.net(darknet_nets.conv(8)))
+    side = tmp_path / "side.toml"
+    side.write_text("")
+    with pytest.raises(ConfigError, match=r"--net-config describes .*net.cfg is none"):
+        open_model(cfg, net_config=side)
+    exported = open_model(cfg, weights=weights).onnx_path
+    with pytest.raises(ConfigError, match="--net-config"):
+        open_model(exported, net_config=side)
+
+
 def test_80_classes_without_names_are_cocos_and_others_are_numbered(tmp_path, caplog):
     model = open_model(net(tmp_path, (1, 84, CELLS), metadata={}))
     assert model.class_names[:2] == ("person", "bicycle")

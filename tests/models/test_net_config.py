@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,13 @@ def test_what_python_writes_comes_back(table):
     names = parse_names(str(table))
     for number, name in table.items():
         assert names[number] == (" ".join(name.split()) or str(number))
+
+
+def test_the_page_about_models_has_every_key_and_its_examples_are_right(tmp_path):
+    page = (HERE.parents[1] / "docs" / "MODELS.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) >= set(_READERS)
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 4
+    (tmp_path / "voc.names").write_text("a\nb\n")
+    for text in examples:
+        assert read(text, tmp_path).classes

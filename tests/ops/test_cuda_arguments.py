@@ -138,6 +138,62 @@ def test_a_buffer_takes_only_what_lies_inside(on_cpu):
         on_cpu.cuda.Buffer(0)
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_host_buffer_is_an_array_that_copies_reach(on_cpu, mapped):
+    cuda, handle = on_cpu.cuda, on_cpu.handle
+    host, there, back = (
+        cuda.HostBuffer(16, mapped=mapped), cuda.Buffer(16), cuda.HostBuffer(16)
+    )  # fmt: skip
+    host.array[:] = np.arange(16)
+    cuda.copy(there.pointer, host.pointer, 16, handle)
+    cuda.copy(back.pointer, there.pointer + 4, 8, handle)
+    on_cpu.stream.synchronize()
+    assert back.array[:8].tolist() == list(range(4, 12))
+    assert (host.device_pointer != 0) is mapped
+    array = host.array
+    del host
+    assert array.tolist() == list(range(16)), "the array holds the memory"
+    with pytest.raises(ValueError, match="bytes must be 1 or more"):
+        cuda.HostBuffer(0)
+    with pytest.raises(ValueError, match="must not be pointer 0"):
+        cuda.copy(there.pointer, 0, 16, handle)
+    with pytest.raises(ValueError, match="not 0, the default stream"):
+        cuda.copy(there.pointer, back.pointer, 16, 0)
+
+
+def test_a_stream_waits_for_what_another_was_given(on_cpu):
+    native, cuda, first, second = on_cpu.native, on_cpu.cuda, on_cpu.stream, on_cpu.cuda.Stream()
+    source, middle, target = (cuda.HostBuffer(4) for _ in range(3))
+    source.array[:], middle.array[:], target.array[:] = 7, 0, 0
+    native.set_lazy(True)
+    try:
+        cuda.copy(middle.pointer, source.pointer, 4, first.handle)
+        cuda.wait_for(second.handle, first.handle)
+        cuda.copy(target.pointer, middle.pointer, 4, second.handle)
+        assert target.array.tolist() == [0] * 4
+        event = cuda.Event(blocking=True)
+        event.record(second.handle)
+        event.synchronize()
+        assert target.array.tolist() == [7] * 4
+    finally:
+        native.set_lazy(False)
+    with pytest.raises(ValueError, match="not 0, the default stream"):
+        cuda.wait_for(second.handle, 0)
+
+
+def test_a_capture_can_be_abandoned(on_cpu):
+    cuda, handle = on_cpu.cuda, on_cpu.handle
+    buffer = cuda.Buffer(4)
+    buffer.fill(1, handle)
+    cuda.Graph.begin_capture(handle)
+    buffer.fill(2, handle)
+    cuda.Graph.abandon_capture(handle)
+    cuda.Graph.abandon_capture(handle)  # there is none any more
+    found = np.empty(4, np.uint8)
+    buffer.download(found, handle)
+    assert found.tolist() == [1] * 4
+
+
 def test_a_failed_call_is_a_device_error_with_call_and_place(on_cpu):
     with pytest.raises(DeviceError, match=r"cudaErrorMemoryAllocation: .* in cudaMalloc\(&data_"):
         on_cpu.cuda.Buffer(1 << 40)
