@@ -564,3 +564,46 @@ class cuda:  # noqa: N801 - a module of the extension
         them. `to_source` maps the boxes: region's x and y, scale in x and y (as
         in `edgeseg.types.Letterbox`), the picture's width and height.
         """
+
+    MAX_CROPS: int
+    """Boxes of one crop_resize call."""
+    MASK_RECORD_BYTES: int
+    """region float32[4], clip float32[4], offset uint32, rows and columns uint16, color uint8[3]
+    (BGR), five unused."""
+
+    @staticmethod
+    def crop_resize(
+        picture: cuda.Picture,
+        boxes: int,
+        count: int,
+        out: int,
+        crop_px: tuple[int, int],
+        stream: int,
+        *,
+        format: Literal["bgr", "rgb", "bgra", "rgba", "nv12"] = "bgr",  # noqa: A002
+        dtype: Literal["float32", "float16"] = "float32",
+        pad: float = 114.0,
+    ) -> None:
+        """Crop `count` boxes, float32[count, 4], to `out`, [count, 3, H, W].
+
+        The bits of the CPU's `crop_resize`; float16 is that, rounded to nearest.
+        """
+
+    @staticmethod
+    def blend(
+        pixels: int,
+        size_px: tuple[int, int],
+        pitch: int,
+        records: int,
+        count: int,
+        grids: tuple[int, int],
+        stream: int,
+        *,
+        alpha: float = 0.45,
+    ) -> None:
+        """Lay masks over a BGR picture in place, the first in front, as the CPU's `blend` does.
+
+        `records` are `count` times MASK_RECORD_BYTES; `grids` is pointer and bytes
+        of the packed grids, into which their offsets point. A mask whose grid is
+        empty or does not lie in there is not drawn.
+        """

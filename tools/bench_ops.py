@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import bench_mask_ops
 import cv2
 import numpy as np
 import rival_detect
@@ -215,6 +216,10 @@ def main() -> int:
         *(bench_detect(scene, labels, seconds) for scene in scenes() for labels in LABELS),
         bench_nms(1000, seconds),
         bench_nms(5000, seconds),
+        *(
+            report(op, case, alternate(sides, seconds), moved)
+            for op, case, sides, moved in bench_mask_ops.cases()
+        ),
     ]
     versions = {"opencv": cv2.__version__, "numpy": np.__version__}
     machine = {"machine": platform.machine(), "simd": _native.simd_levels(), **versions}

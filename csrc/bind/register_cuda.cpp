@@ -8,6 +8,7 @@ void register_cuda(pybind11::module_& module) {
     register_cuda_memory(cuda);
     register_cuda_letterbox(cuda);
     register_cuda_detect(cuda);
+    register_cuda_masks(cuda);
 }
 
 }  // namespace edgeseg::bind

@@ -15,6 +15,7 @@ void register_cuda(pybind11::module_& module);
 void register_cuda_memory(pybind11::module_& cuda);
 void register_cuda_letterbox(pybind11::module_& cuda);
 void register_cuda_detect(pybind11::module_& cuda);
+void register_cuda_masks(pybind11::module_& cuda);
 
 template <typename T>
 T* device_pointer(std::uintptr_t address) {

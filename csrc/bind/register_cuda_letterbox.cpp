@@ -3,27 +3,13 @@
 #include <array>
 #include <utility>
 
+#include "bind/cuda_pictures.h"
 #include "bind/register_cuda.h"
 
 namespace py = pybind11;
 
 namespace edgeseg::bind {
 namespace {
-
-cuda::PixelFormat format_named(const std::string& name) {
-    if (name == "bgr") return cuda::PixelFormat::kBgr;
-    if (name == "rgb") return cuda::PixelFormat::kRgb;
-    if (name == "bgra") return cuda::PixelFormat::kBgra;
-    if (name == "rgba") return cuda::PixelFormat::kRgba;
-    if (name == "nv12") return cuda::PixelFormat::kNv12;
-    refuse("format must be \"bgr\", \"rgb\", \"bgra\", \"rgba\" or \"nv12\", got \"", name, "\"");
-}
-
-struct BoundPicture {
-    std::uintptr_t pixels, chroma;
-    std::pair<int, int> size_px;
-    std::int64_t pitch, chroma_pitch;
-};
 
 void bound_letterbox(const std::vector<BoundPicture>& pictures,
                      const std::vector<std::array<int, 4>>& regions, std::uintptr_t out,
@@ -43,13 +29,7 @@ void bound_letterbox(const std::vector<BoundPicture>& pictures,
     for (std::size_t i = 0; i < pictures.size(); ++i) {
         const BoundPicture& picture = pictures[i];
         const std::array<int, 4>& region = regions[i];
-        batch.pictures.push_back({device_pointer<const std::uint8_t>(picture.pixels),
-                                  device_pointer<const std::uint8_t>(picture.chroma),
-                                  picture.size_px.first,
-                                  picture.size_px.second,
-                                  picture.pitch,
-                                  picture.chroma_pitch,
-                                  {region[0], region[1], region[2], region[3]}});
+        batch.pictures.push_back(picture_of(picture, {region[0], region[1], region[2], region[3]}));
     }
     const cudaStream_t on = stream_of(stream);
     const py::gil_scoped_release release;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "core/geometry.h"
 #include "core/hd.h"
 #include "core/letterbox_rows.h"
@@ -64,6 +66,30 @@ EDGESEG_HD inline CropScale crop_scale(const Footprint& columns, const Footprint
     const float area = columns.size * rows.size;
     return {pad * (area - columns.inside * rows.inside), 255.0f * area};
 }
+
+// Pixels of three or four bytes, side by side in rows.
+template <int kPixelBytes>
+struct PackedPixels {
+    const std::uint8_t* data;
+    std::int64_t pitch;
+    int red, blue;  // byte of a pixel
+
+    EDGESEG_HD Color at(int x, int y) const {
+        const std::uint8_t* pixel = data + y * pitch + x * kPixelBytes;
+        return {pixel[red], pixel[1], pixel[blue]};
+    }
+};
+
+// A plane of luma and one of interleaved chroma for each two by two pixels.
+struct Nv12Pixels {
+    const std::uint8_t *luma, *chroma;
+    std::int64_t pitch, chroma_pitch;
+
+    EDGESEG_HD Color at(int x, int y) const {
+        const std::uint8_t* pair = chroma + (y / 2) * chroma_pitch + (x & ~1);
+        return color_of_yuv(luma[y * pitch + x], pair[0], pair[1]);
+    }
+};
 
 // Sums of one source column over the rows of a footprint. `Pixels` gives the Color at (x, y).
 struct ColorSums {

@@ -48,6 +48,19 @@ EDGESEG_HD inline std::uint8_t tinted(int pixel, int left, int colors, int alpha
     return static_cast<std::uint8_t>((pixel * (kWholePixel - share) + color + 128) >> 8);
 }
 
+// One pixel that masks are laid over, the first in front: what they leave of it, and the sum of
+// their colours (blue, green, red) times what each took.
+struct TintedPixel {
+    int left = kWholePixel;
+    int colors[3] = {0, 0, 0};
+
+    EDGESEG_HD void cover(int covered, const std::uint8_t (&color)[4]) {
+        const int part = taken(left, covered);
+        left -= part;
+        for (int channel = 0; channel < 3; ++channel) colors[channel] += part * color[channel];
+    }
+};
+
 EDGESEG_HD inline int alpha_steps(float alpha) {
     const int steps = static_cast<int>(alpha * 65536.0f + 0.5f);
     return steps < 65535 ? steps : 65535;

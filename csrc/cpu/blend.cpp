@@ -1,6 +1,7 @@
 #include "cpu/blend.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/tint.h"
@@ -45,25 +46,59 @@ std::vector<Layer> visible_layers(const CanvasView& image, const std::vector<Mas
     return layers;
 }
 
+// The columns of a row that masks may reach, gap by gap; the same until a mask begins or ends.
+class ReachedColumns {
+ public:
+    explicit ReachedColumns(const std::vector<Layer>& layers) : layers_(layers) {}
+
+    const std::vector<Span>& get(int y) {
+        if (y >= valid_until_) find(y);
+        return spans_;
+    }
+
+ private:
+    void find(int y) {
+        std::vector<Span> found;
+        valid_until_ = std::numeric_limits<int>::max();
+        for (const Layer& layer : layers_) {
+            const Span& rows = layer.runs.rows();
+            if (layer.has_row(y)) found.push_back(layer.runs.columns());
+            if (rows.begin > y) valid_until_ = std::min(valid_until_, rows.begin);
+            if (rows.end > y) valid_until_ = std::min(valid_until_, rows.end);
+        }
+        std::sort(found.begin(), found.end(),
+                  [](const Span& a, const Span& b) { return a.begin < b.begin; });
+        spans_.clear();
+        for (const Span& span : found) {
+            if (spans_.empty() || span.begin > spans_.back().end) {
+                spans_.push_back(span);
+            } else {
+                spans_.back().end = std::max(spans_.back().end, span.end);
+            }
+        }
+    }
+
+    const std::vector<Layer>& layers_;
+    std::vector<Span> spans_;
+    int valid_until_ = 0;
+};
+
 }  // namespace
 
 void blend(const CanvasView& image, const std::vector<MaskLayer>& masks, float alpha) {
     std::vector<Layer> layers = visible_layers(image, masks);
+    ReachedColumns reached(layers);
     TintedRow tints(image.width);
     const int steps = core::alpha_steps(alpha);
     for (int y = 0; y < image.height; ++y) {
-        Span columns = {image.width, 0};
-        for (const Layer& layer : layers) {
-            if (!layer.has_row(y)) continue;
-            columns.begin = std::min(columns.begin, layer.runs.columns().begin);
-            columns.end = std::max(columns.end, layer.runs.columns().end);
-        }
-        if (columns.begin >= columns.end) continue;
-        tints.clear(columns);
+        const std::vector<Span>& spans = reached.get(y);
+        for (const Span& columns : spans) tints.clear(columns);
         for (Layer& layer : layers) {
             if (layer.has_row(y)) cover_row(layer, y, tints);
         }
-        tints.apply(image.data + y * image.row_stride, columns, steps);
+        for (const Span& columns : spans) {
+            tints.apply(image.data + y * image.row_stride, columns, steps);
+        }
     }
 }
 

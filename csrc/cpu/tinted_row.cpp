@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "core/tint.h"
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace edgeseg::cpu {
 namespace {
@@ -18,6 +21,33 @@ void take_all(std::uint16_t* __restrict left, std::uint16_t* __restrict colors,
         left[i] = 0;
     }
 }
+
+#if defined(__SSE2__)
+// core::tinted of eight values: the compiler does not find the instruction that gives the upper
+// half of a product by itself, and takes four times as long.
+__m128i tint8(__m128i pixels, __m128i left, __m128i colors, __m128i alpha) {
+    const __m128i covered =
+        _mm_slli_epi16(_mm_sub_epi16(_mm_set1_epi16(core::kWholePixel), left), 1);
+    const __m128i twice = _mm_mulhi_epu16(covered, alpha);
+    const __m128i share = _mm_srli_epi16(_mm_add_epi16(twice, _mm_set1_epi16(1)), 1);
+    const __m128i kept = _mm_sub_epi16(_mm_set1_epi16(core::kWholePixel), share);
+    const __m128i sum =
+        _mm_add_epi16(_mm_mullo_epi16(pixels, kept), _mm_mulhi_epu16(colors, alpha));
+    return _mm_srli_epi16(_mm_add_epi16(sum, _mm_set1_epi16(128)), 8);
+}
+
+void tint16(std::uint8_t* row, const std::uint16_t* left, const std::uint16_t* colors, int alpha) {
+    const auto load = [](const void* from) {
+        return _mm_loadu_si128(static_cast<const __m128i*>(from));
+    };
+    const __m128i steps = _mm_set1_epi16(static_cast<short>(alpha)), zero = _mm_setzero_si128();
+    const __m128i pixels = load(row);
+    const __m128i low = tint8(_mm_unpacklo_epi8(pixels, zero), load(left), load(colors), steps);
+    const __m128i high =
+        tint8(_mm_unpackhi_epi8(pixels, zero), load(left + 8), load(colors + 8), steps);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(row), _mm_packus_epi16(low, high));
+}
+#endif
 
 }  // namespace
 
@@ -52,18 +82,11 @@ void TintedRow::cover_whole(Span columns, const std::uint8_t (&color)[3]) {
 void TintedRow::apply(std::uint8_t* row, Span columns, int alpha) const {
     const std::uint16_t* left = left_.data();
     const std::uint16_t* colors = colors_.data();
-    const auto strength = static_cast<std::uint16_t>(alpha);
-    for (int i = 3 * columns.begin; i < 3 * columns.end; ++i) {
-        // core::tinted in 16 bits, which the compiler then keeps to.
-        const auto covered = static_cast<std::uint16_t>(2 * (core::kWholePixel - left[i]));
-        const auto twice =
-            static_cast<std::uint16_t>((static_cast<std::uint32_t>(covered) * strength) >> 16);
-        const auto color =
-            static_cast<std::uint16_t>((static_cast<std::uint32_t>(colors[i]) * strength) >> 16);
-        const auto kept = static_cast<std::uint16_t>(core::kWholePixel - ((twice + 1) >> 1));
-        const auto sum = static_cast<std::uint16_t>(row[i] * kept + color + 128);
-        row[i] = static_cast<std::uint8_t>(sum >> 8);
-    }
+    int i = 3 * columns.begin;
+#if defined(__SSE2__)
+    for (; i + 16 <= 3 * columns.end; i += 16) tint16(row + i, left + i, colors + i, alpha);
+#endif
+    for (; i < 3 * columns.end; ++i) row[i] = core::tinted(row[i], left[i], colors[i], alpha);
 }
 
 }  // namespace edgeseg::cpu

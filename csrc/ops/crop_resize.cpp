@@ -5,11 +5,6 @@
 #include "ops/checks.h"
 
 namespace edgeseg {
-namespace {
-
-constexpr int kMaxCropSide = 16384;
-
-}  // namespace
 
 void crop_resize(Device device, const core::ImageView& image, const BoxesView& boxes,
                  const CropsView& out, float pad) {

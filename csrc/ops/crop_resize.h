@@ -29,6 +29,8 @@ struct CropsView {
     }
 };
 
+constexpr int kMaxCropSide = 16384;
+
 // Bring the part of `image` under each box to one size, its aspect not kept.
 //
 // The box is divided into width x height equal cells. An output pixel is the mean of the picture

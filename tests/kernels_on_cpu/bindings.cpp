@@ -4,6 +4,7 @@
 #include "bind/register_cuda.cpp"
 #include "bind/register_cuda_detect.cpp"
 #include "bind/register_cuda_letterbox.cpp"
+#include "bind/register_cuda_masks.cpp"
 #include "bind/register_cuda_memory.cpp"
 #include "bind/register_decode.cpp"
 #include "bind/register_device.cpp"
