@@ -48,14 +48,7 @@ class Segmenter:
         from edgeseg.backends import open_backend
         from edgeseg.engines import open_engine
 
-        options: dict[str, Any] = {
-            "conf": settings.conf,
-            "iou": settings.iou,
-            "labels": settings.labels,
-            "nms": settings.nms,
-            "agnostic": settings.agnostic,
-            "class_ids": settings.class_ids(model.class_names),
-        }
+        options = _detect_options(settings, model)
         self._settings = settings
         first = open_backend(settings.backend, model, **options)
         self.model = model
@@ -106,6 +99,21 @@ class Segmenter:
             max_frames=max_frames,
         )
 
+    def retune(self, settings: Settings) -> bool:
+        """Take the options of detection from `settings`, from the next frame on.
+
+        Gives False, and changes nothing, when a backend cannot do so while it
+        runs. May be called from another thread. Raises ConfigError.
+        """
+        from edgeseg.backends.options import DetectOptions
+
+        options = DetectOptions(**_detect_options(settings, self.model))
+        tunes = [getattr(backend, "retune", None) for backend in self.backends]
+        for tune in tunes:
+            if tune is not None and None not in tunes:
+                tune(options)
+        return None not in tunes
+
     def close(self) -> None:
         """Release the network."""
         for follower in self._followers:
@@ -147,6 +155,18 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
     ):
         pipeline = segmenter.pipeline(opened, followers=followers, max_frames=settings.max_frames)
         yield from pipeline.results()
+
+
+def _detect_options(settings: Settings, model: Model) -> dict[str, Any]:
+    """Give the options of `DetectOptions`. Raises ConfigError for a class the model lacks."""
+    return {
+        "conf": settings.conf,
+        "iou": settings.iou,
+        "labels": settings.labels,
+        "nms": settings.nms,
+        "agnostic": settings.agnostic,
+        "class_ids": settings.class_ids(model.class_names),
+    }
 
 
 def load_model(settings: Settings) -> Model:

@@ -17,11 +17,11 @@ class CpuBackend:
 
     def __init__(self, model: Model, options: DetectOptions | None = None) -> None:
         """Prepare for `model`; raises ValueError when a class to keep is none of the model's."""
-        self._options = options if options is not None else DetectOptions()
         self._input_px = model.input_px
         self._fit = model.fit
         self._specs = [native_spec(spec) for spec in model.heads]
-        self._wanted = _wanted_classes(self._options.class_ids, model.heads)
+        self._heads = model.heads
+        self.retune(options if options is not None else DetectOptions())
         width, height = model.input_px
         self._tensor = np.empty((1, 3, height, width), np.float32)
         self._letterbox: Letterbox | None = None
@@ -42,20 +42,27 @@ class CpuBackend:
 
         Boxes are clipped to the picture; those outside of it are left out.
         """
-        options = self._options
+        options, classes = self._tuning  # once: another thread may retune meanwhile
         boxes, scores, class_ids = _native.decode(
             heads, self._specs, letterbox.net_px, options.conf, options.labels
         )
-        if self._wanted is not None:
-            wanted = self._wanted[class_ids]
+        if classes is not None:
+            wanted = classes[class_ids]
             boxes, scores, class_ids = boxes[wanted], scores[wanted], class_ids[wanted]
         if len(scores) == 0:
             return Detections.empty()
-        keep, scores = self._suppress(boxes, scores, class_ids)
+        keep, scores = self._suppress(options, boxes, scores, class_ids)
         boxes_px = letterbox.to_source(boxes[keep])
         found = Detections(boxes_px, scores, class_ids[keep])
         visible: NDArray[np.bool_] = np.all(boxes_px[:, :2] < boxes_px[:, 2:], axis=1)
         return found if visible.all() else found.select(visible)
+
+    def retune(self, options: DetectOptions) -> None:
+        """Go on with other options from the next frame on; may be called from another thread.
+
+        Raises ValueError when a class to keep is none of the model's.
+        """
+        self._tuning = options, _wanted_classes(options.class_ids, self._heads)
 
     def close(self) -> None:
         """Release memory."""
@@ -64,12 +71,12 @@ class CpuBackend:
 
     def _suppress(
         self,
+        options: DetectOptions,
         boxes: NDArray[np.float32],
         scores: NDArray[np.float32],
         class_ids: NDArray[np.int32],
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Give the indices of the boxes that stay, and their scores."""
-        options = self._options
         if options.nms == "soft":
             return _native.soft_nms(
                 boxes,
