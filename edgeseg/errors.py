@@ -6,7 +6,7 @@
         DarknetError             3   a cfg or weights file; says file and line
         OnnxModelError           3   an ONNX file that is not a detector we know
         ModelNotFoundError       3
-        DownloadError            3   a file that could not be fetched or verified
+        DownloadError            8   a file that could not be fetched or verified: try again
       SourceError                4
         SourceOpenError          4   the source never gave a frame
         SourceLostError          4   it did, and then stayed away
@@ -15,6 +15,7 @@
         BuildCancelledError    130   an engine's build was stopped by Ctrl-C
       DeviceError                6   a device is missing, or a call to it failed
       MissingDependencyError     7   a package to install; names the extra
+      ServiceError               9   the service manager is not there or refused
 
 A wrong argument of a Python call is a ``ValueError``. Nothing in the library
 ends the process; only the command line turns an error into an exit code.
@@ -72,6 +73,8 @@ class ModelNotFoundError(ModelError):
 class DownloadError(ModelError):
     """A file could not be fetched, or is not the one that was promised."""
 
+    exit_code = 8
+
 
 class SourceError(EdgesegError):
     """Frames cannot be had."""
@@ -123,3 +126,9 @@ class MissingDependencyError(EdgesegError):
             f"{purpose} needs the package {package}, which is not installed",
             hint=f"Install it: pip install 'edgeseg[{extra}]'",
         )
+
+
+class ServiceError(EdgesegError):
+    """The service manager is not there, or refused."""
+
+    exit_code = 9
