@@ -44,8 +44,8 @@ class UnitOptions:
 
 @app.command
 def install(
+    settings: Settings = Settings(),  # noqa: B008 - frozen
     options: UnitOptions = UnitOptions(),
-    settings: Settings = Settings(),  # noqa: B008
     *,
     no_start: Flag = False,
     replace_config: Flag = False,
@@ -154,8 +154,8 @@ def logs(
 
 @app.command(name="print")
 def print_files(
+    settings: Settings = Settings(),  # noqa: B008 - frozen
     options: UnitOptions = UnitOptions(),
-    settings: Settings = Settings(),  # noqa: B008
 ) -> int:
     """Print the files that `install` would write, and write nothing."""
     from edgeseg.service.plan import config_file, has_options, system_files
