@@ -78,7 +78,7 @@ def said_of_file(error: CycloptsError) -> str | None:
 
 def placed(error: EdgesegError, origins: dict[str, str]) -> EdgesegError:
     """Put `file:line:` before the message of a wrong option that a file has set."""
-    named = re.search(r"--([a-z][a-z-]*)|^(sink) ", error.message)
+    named = re.search(r"--([a-z][a-z-]*)|\b(sink)s?\b", error.message)
     option = named[1] or named[2] if named else ""
     origin = Path(origins.get(option, ""))
     if not isinstance(error, ConfigError) or not option or not origin.is_file():

@@ -40,8 +40,8 @@ def parse_address(text: str, option: str) -> Address:
         if not path.is_absolute() or len(bytes(path)) > _UNIX_LONGEST:
             raise ConfigError(f"--{option}: a Unix socket is an absolute, short path, got {path}")
         return Address(path=path)
-    host, colon, port = text.rpartition(":")
-    host = "127.0.0.1" if not colon or host == "localhost" else host.strip("[]")
+    host, _, port = text.rpartition(":")
+    host = "127.0.0.1" if host in ("", "localhost") else host.strip("[]")
     try:
         ipaddress.ip_address(host)
         number = int(port) if port.isascii() and port.isdigit() else -1

@@ -40,7 +40,10 @@ def install_files(files: Sequence[File], root: Path = Path("/")) -> dict[Path, C
             same = before == file.text.encode() and mode == file.mode
             done[file.path] = "unchanged" if same else "written" if before is None else "changed"
             if not same:
-                staged.append(_Staged(_aside(file, path, root), path, before, mode))
+                # A name of its own that no tool reads.
+                aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+                staged.append(_Staged(aside, path, before, mode))
+                _write(aside, file, root)
         _rename_all(staged)
     except OSError as error:
         raise _refused(error) from error
@@ -92,17 +95,15 @@ def _put_back(item: _Staged) -> None:
     item.aside.replace(item.path)
 
 
-def _aside(file: File, path: Path, root: Path) -> Path:
-    """Write a file under a name of its own that no tool reads, with its owner and mode."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _write(aside: Path, file: File, root: Path) -> None:
+    """Write a file with its owner and mode, and have it on the disk."""
+    aside.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as opened:
         opened.write(file.text.encode())
         _give_to(file.group, opened.fileno(), root)
         os.fchmod(opened.fileno(), file.mode)
         os.fsync(opened.fileno())
-    return aside
 
 
 def _give_to(group: str, descriptor: int, root: Path) -> None:

@@ -20,8 +20,12 @@ def managed() -> bool:
     return bool(os.environ.get("NOTIFY_SOCKET"))
 
 
-def notify(*states: str) -> bool:
-    """Send states such as `READY=1`; give False when nobody took them. Never raises OSError."""
+def notify(*states: str, wait: bool = True) -> bool:
+    """Send states such as `READY=1`; give False when nobody took them. Never raises OSError.
+
+    Without `wait`, a manager that does not read at this moment is not waited
+    for: right for what is said again and again.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return False
@@ -30,7 +34,7 @@ def notify(*states: str) -> bool:
     message = "\n".join(states).encode("utf-8", "replace")
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.settimeout(_LONGEST_WAIT_S)
+            sender.settimeout(_LONGEST_WAIT_S if wait else 0.0)
             sender.connect(address)
             sender.sendall(message)
     except OSError as error:

@@ -7,8 +7,8 @@ import json
 import re
 import time
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -103,16 +103,12 @@ def _moment(facts: Any, pictures: dict[int, bytes]) -> Moment:
 
 
 def _free_name(folder: Path, reason: str) -> Path:
-    stem = f"flight-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    return next(path for path in _names(folder, stem, reason) if not path.exists())
-
-
-def _names(folder: Path, stem: str, reason: str) -> Iterator[Path]:
-    yield folder / f"{stem}-{reason}.zip"
-    number = 2
+    """Give a new name; names are in the order of time."""
     while True:
-        yield folder / f"{stem}-{number}-{reason}.zip"
-        number += 1
+        now = datetime.now(timezone.utc)
+        path = folder / f"flight-{now:%Y%m%dT%H%M%S}.{now.microsecond:06d}Z-{reason}.zip"
+        if not path.exists():
+            return path
 
 
 def _let_the_oldest_go(folder: Path) -> None:

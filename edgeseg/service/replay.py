@@ -74,16 +74,15 @@ def _frames(record: Record) -> str:
 
 
 def _seen(facts: dict[str, Any]) -> str:
-    objects = facts.get("objects")
-    names = [o.get("class") for o in objects if isinstance(o, dict)] if objects else []
+    names = [str(item.get("class")) for item in _dicts(facts.get("objects"))]
     return ", ".join(f"{count} {name}" for name, count in Counter(names).items()) or "no object"
 
 
 def _medians(record: Record) -> str:
     samples: dict[str, list[float]] = {}
     for moment in record.moments:
-        for row in moment.facts.get("timings") or []:
-            for name, value in row.items() if isinstance(row, dict) else ():
+        for row in _dicts(moment.facts.get("timings")):
+            for name, value in row.items():
                 if name != "frame" and isinstance(value, (int, float)):
                     samples.setdefault(str(name), []).append(float(value))
     return "  ".join(f"{name} {statistics.median(v):.2f}" for name, v in samples.items())
@@ -110,17 +109,17 @@ def _write(record: Record, output: Path) -> int:
 
 
 def _write_video(record: Record, output: Path) -> int:
-    from edgeseg.service.flight import EVERY_S
+    from edgeseg.service.flight import SECONDS, SLOTS
     from edgeseg.sinks import RunInfo, make_sink
     from edgeseg.sources.base import SourceInfo
     from edgeseg.types import Detections, Frame, Result
 
     sink = make_sink(f"video:{output}")
-    sink.open(RunInfo(SourceInfo("flight record", live=False, fps=1 / EVERY_S), (), ""))
+    sink.open(RunInfo(SourceInfo("flight record", live=False, fps=SLOTS / SECONDS), (), ""))
     count = 0
     try:
         for picture in _pictures(record):
-            frame = Frame(picture, count, count * EVERY_S)
+            frame = Frame(picture, count, count * SECONDS / SLOTS)
             sink.write(Result(frame, Detections.empty(), ()), picture)
             count += 1
     finally:
@@ -148,6 +147,10 @@ def _pictures(record: Record) -> Iterator[NDArray[np.uint8]]:
 def _name(facts: dict[str, Any], number: int) -> str:
     frame = facts.get("frame")
     return f"{frame:09d}" if isinstance(frame, int) and frame >= 0 else f"unnumbered-{number}"
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _plain(line: str) -> str:

@@ -73,13 +73,13 @@ class HealthSink:
 
     def _feed(self, now_s: float) -> None:
         if self._feed_every_s is not None and now_s - self._fed_s >= self._feed_every_s:
-            notify("WATCHDOG=1")
+            notify("WATCHDOG=1", wait=False)
             self._fed_s = now_s
 
     def _tell(self, now_s: float) -> None:
         seen = self._vitals.snapshot()
         self._told_s, self._told_state = now_s, seen.state
-        notify(status("; ".join(filter(None, (status_line(seen), self._remark)))))
+        notify(status("; ".join(filter(None, (status_line(seen), self._remark)))), wait=False)
 
 
 def status_line(seen: Snapshot) -> str:

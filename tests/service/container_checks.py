@@ -5,6 +5,7 @@ Runs outside of the container, as root, and enters it for each step.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -152,7 +153,9 @@ def status_and_logs_tell(guest: Guest) -> None:
     assert "active (running), enabled" in said, said
     assert "running: " in said
     assert "health page" in guest.run(EDGESEG, "service", "logs", "main")
-    entry = guest.run("journalctl", "-u", UNIT, "-o", "json", "-n", "50", "EDGESEG_LOGGER=edgeseg.service.attend")
+    entry = guest.run(
+        "journalctl", "-u", UNIT, "-o", "json", "-n", "50", "EDGESEG_LOGGER=edgeseg.service.attend"
+    )
     assert json.loads(entry.splitlines()[0])["PRIORITY"] == "6", entry
 
 
@@ -196,7 +199,7 @@ def reload_takes_over_without_a_gap(guest: Guest) -> None:
     assert guest.show("MainPID") == process
     assert guest.running()
     times_s = [row["time_s"] for row in rows(guest, 200)]
-    gap_s = max(b - a for a, b in zip(times_s, times_s[1:], strict=False))
+    gap_s = max(b - a for a, b in itertools.pairwise(times_s))
     print(f"      longest time between two results {gap_s * 1e3:.0f} ms, of one frame 40 ms")
     assert gap_s < 0.5
 
@@ -260,7 +263,10 @@ def uninstall_leaves_the_recordings_and_says_where(guest: Guest) -> None:
 
 def rows(guest: Guest, count: int) -> list[dict[str, Any]]:
     """Give the newest results of the run's own file."""
-    return [json.loads(line) for line in guest.run("tail", "-n", str(count), f"{LINES}.part").splitlines()]
+    return [
+        json.loads(line)
+        for line in guest.run("tail", "-n", str(count), f"{LINES}.part").splitlines()
+    ]
 
 
 def count_objects(guest: Guest) -> int:
@@ -322,13 +328,14 @@ def main(system: Path, console: Path) -> int:
             try:
                 promise(guest)
                 verdict = "PASS"
-            except Exception:  # the others are still to be checked
+            except Exception:  # noqa: BLE001 - the others are still to be checked
                 print("\n".join(traceback.format_exc().splitlines()[-12:]))
                 failed += 1
                 verdict = "FAIL"
             took_s = time.monotonic() - begun_s
             print(f"{verdict}  {promise.__name__.replace('_', ' ')}  ({took_s:.1f} s)", flush=True)
-    print(f"{'all passed' if not failed else f'{failed} failed'} in {time.monotonic() - start_s:.0f} s")
+    verdict = f"{failed} failed" if failed else "all passed"
+    print(f"{verdict} in {time.monotonic() - start_s:.0f} s")
     return 1 if failed else 0
 
 
