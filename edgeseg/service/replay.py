@@ -109,7 +109,8 @@ def _write(record: Record, output: Path) -> int:
 
 
 def _write_video(record: Record, output: Path) -> int:
-    from edgeseg.service.flight import SECONDS, SLOTS
+    from edgeseg.service.flight import SECONDS
+    from edgeseg.service.ring import SLOTS
     from edgeseg.sinks import RunInfo, make_sink
     from edgeseg.sources.base import SourceInfo
     from edgeseg.types import Detections, Frame, Result
