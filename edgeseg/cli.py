@@ -161,7 +161,7 @@ def call(tokens: Sequence[str]) -> int:
         if in_file is None:
             app.error_console.print(CycloptsPanel(error))
         else:
-            _say(f"edgeseg: {in_file}")
+            _say_error(f"edgeseg: {in_file}")
         return ConfigError.exit_code
     except EdgesegError as error:
         return _report(placed(error, _origins), verbose=verbose)
@@ -211,10 +211,18 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def _say_error(text: str) -> None:
+    """Say what ended the call; the journal shows it as an error."""
+    from edgeseg.service.journal import stderr_is_journal
+
+    mark = "<3>" if stderr_is_journal() else ""  # sd-daemon(3)
+    _say("\n".join(mark + line for line in text.splitlines()))
+
+
 def _report(error: EdgesegError, *, verbose: bool) -> int:
     if verbose:
         log.error("traceback", exc_info=error)
-    _say(f"edgeseg: {error}")
+    _say_error(f"edgeseg: {error}")
     return error.exit_code
 
 

@@ -158,12 +158,14 @@ def print_files(
     options: UnitOptions = UnitOptions(),
 ) -> int:
     """Print the files that `install` would write, and write nothing."""
-    from edgeseg.service.plan import config_file, has_options, system_files
+    from edgeseg.service.plan import config_file, has_options, paths_file, system_files
     from edgeseg.service.setup import knobs
 
     files = system_files(knobs(options))
     if has_options(settings):
         files.insert(0, config_file(options.instance, settings))
+        paths = paths_file(options.instance, settings)
+        files[1:1] = [paths] if paths is not None else []
     for file in files:
         print(f"# --- {file.path}  ({file.mode:04o} root:{file.group})\n{file.text}")
     return 0

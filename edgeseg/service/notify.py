@@ -9,8 +9,12 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 
+BUILD_STEP_S = 900.0
 _LONGEST_WAIT_S = 2.0
+
+Progress = Callable[[float, str], None]
 
 log = logging.getLogger(__name__)
 
@@ -70,3 +74,22 @@ def starting(text: str, *, at_most_s: float) -> None:
     for the time to the next one; a step that hangs is then still found.
     """
     notify(f"EXTEND_TIMEOUT_USEC={round(at_most_s * 1e6)}", status(text))
+
+
+def telling(progress: Progress | None) -> Progress | None:
+    """Let a progress of an engine's build also ask the service manager for time.
+
+    One tactic of TensorRT can take a minute, and a phase without steps longer.
+    """
+    if not managed():
+        return progress
+    told_s = [float("-inf")]
+
+    def tell(share: float, phase: str) -> None:
+        if time.monotonic() - told_s[0] >= 1.0:
+            told_s[0] = time.monotonic()
+            starting(f"building the engine, {share:.0%}: {phase}", at_most_s=BUILD_STEP_S)
+        if progress is not None:
+            progress(share, phase)
+
+    return tell

@@ -62,6 +62,35 @@ def config_file(name: str, settings: Settings) -> File:
     return File(path, text, 0o640, units.USER)
 
 
+def paths_file(name: str, settings: Settings) -> File | None:
+    """Give the drop-in that lets an instance write outside of its own folder; None: no need."""
+    folders = outside_folders(settings)
+    if not folders:
+        return None
+    path = Path(f"/etc/systemd/system/edgeseg@{checked_name(name)}.service.d/10-paths.conf")
+    return File(path, units.paths_dropin(folders))
+
+
+def outside_folders(settings: Settings) -> list[Path]:
+    """Give the folders outside of /var/lib/edgeseg that a run writes to."""
+    from edgeseg.sinks import targets
+
+    named = [path.parent if path.suffix else path for path in targets(settings.sink)]
+    named += [settings.output]
+    if settings.flight_record not in (None, "off"):
+        named.append(Path(str(settings.flight_record)))
+    outside = {path for path in named if path.is_absolute() and STATE_DIR not in path.parents}
+    return sorted(outside)
+
+
+def unreadable_files(settings: Settings) -> list[Path]:
+    """Give the files that a run reads and the service's own user cannot."""
+    texts = [settings.source or "", settings.model, settings.weights, settings.names]
+    paths = [Path(text) for text in texts if text is not None]
+    found = [path for path in paths if path.is_absolute() and path.exists()]
+    return [path for path in found if in_home(path) or first_closed(path) is not None]
+
+
 def config_text(name: str, settings: Settings) -> str:
     """Write the options that were given as TOML. Raises ConfigError without a source."""
     source = settings.uri  # says how to name one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -22,9 +23,12 @@ from edgeseg.service.plan import (
     config_file,
     has_options,
     in_home,
+    outside_folders,
+    paths_file,
     refuse_hidden,
     system_files,
     this_program,
+    unreadable_files,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +60,7 @@ def set_up(
 ) -> Iterator[str]:
     """Install an instance, and say what is done as it is done. Raises ConfigError, ServiceError."""
     live = options.root == HERE
-    files = _files(options, settings, replace_config=replace_config)
+    files, ran = _files(options, settings, replace_config=replace_config)
     if live:
         _require_root()
         if options.program is None:
@@ -70,6 +74,10 @@ def set_up(
     changes = install_files(files, options.root)
     yield from (f"{change:<9} {path}" for path, change in changes.items())
     yield from _users(options.root)
+    yield from (
+        f"note      {path}: the user {units.USER} must be allowed to write there"
+        for path in outside_folders(ran)
+    )
     unit = unit_of(options.instance)
     _systemctl(options.root, "enable", units.TARGET, unit)
     yield f"enabled   {unit}"
@@ -80,8 +88,13 @@ def set_up(
         yield from _started(unit, changed=any(c != "unchanged" for c in changes.values()))
 
 
-def _files(options: UnitOptions, settings: Settings, *, replace_config: bool) -> list[File]:
-    """Give the plan's files, the configuration first when there is one to write."""
+def _files(
+    options: UnitOptions, settings: Settings, *, replace_config: bool
+) -> tuple[list[File], Settings]:
+    """Give the plan's files, and the settings a run of the instance will have.
+
+    The configuration comes first, when there is one to write. Raises ConfigError.
+    """
     files = system_files(knobs(options))
     path = inside(options.root, CONFIG_DIR / f"{checked_name(options.instance)}.toml")
     if not has_options(settings):
@@ -90,25 +103,41 @@ def _files(options: UnitOptions, settings: Settings, *, replace_config: bool) ->
                 f"{path} is not there, and no options were given",
                 hint="Say what to run: edgeseg service install --camera 0",
             )
-        return files
+        ran = check_config(path)
+        return [*_paths_file(options.instance, ran), *files], ran
     wanted = config_file(options.instance, settings)
-    _check_text(wanted)
+    ran = _checked(wanted)
+    if options.root == HERE:
+        _refuse_unreadable(ran)
     if path.is_file() and path.read_text() != wanted.text and not replace_config:
         raise ConfigError(
             f"{path} is there already and says something else",
             hint="Edit it; or put the given options in its place: --replace-config",
         )
-    return [wanted, *files]
+    return [wanted, *_paths_file(options.instance, ran), *files], ran
 
 
-def _check_text(wanted: File) -> None:
+def _paths_file(name: str, settings: Settings) -> list[File]:
+    file = paths_file(name, settings)
+    return [] if file is None else [file]
+
+
+def _refuse_unreadable(settings: Settings) -> None:
+    for path in unreadable_files(settings):
+        raise ConfigError(
+            f"the service runs as user {units.USER}, who cannot read {path}",
+            hint=f"Copy it, for example to /srv or {STATE_DIR}, and name it there.",
+        )
+
+
+def _checked(wanted: File) -> Settings:
     """Refuse a configuration that a run would refuse, before anything is written."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / wanted.path.name
         trial.write_text(wanted.text)
-        check_config(trial)
+        return check_config(trial)
 
 
 def _require_pages(settings: Settings) -> None:
@@ -158,6 +187,7 @@ def take_down(instance: str | None, root: Path, *, purge: bool) -> Iterator[str]
     folder = inside(root, CONFIG_DIR)
     names = chosen_names(instance, folder) if instance else instance_names(folder)
     yield from _stopped([unit_of(name) for name in names], root)
+    yield from _without_dropins(names, root)
     if instance is None:
         _systemctl_if_there(root, "disable", units.TARGET)
         paths = [file.path for file in reversed(system_files(units.Knobs(("/",))))]
@@ -173,6 +203,14 @@ def take_down(instance: str | None, root: Path, *, purge: bool) -> Iterator[str]
             yield f"removed   {CACHE_DIR}"
     left = [*([] if purge else configs), *(STATE_DIR / name for name in names)]
     yield from _left(left, root)
+
+
+def _without_dropins(names: Sequence[str], root: Path) -> Iterator[str]:
+    for name in names:
+        folder = Path(f"/etc/systemd/system/{unit_of(name)}.d")
+        yield from (f"removed   {path}" for path in remove_files([folder / "10-paths.conf"], root))
+        with contextlib.suppress(OSError):
+            inside(root, folder).rmdir()  # unless the user put something there
 
 
 def _stopped(unit_names: Sequence[str], root: Path) -> Iterator[str]:

@@ -8,7 +8,9 @@ reliably; a private /tmp hides the socket of nvargus-daemon; the filter
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgeseg.errors import ConfigError, MissingDependencyError, ModelError
 
@@ -116,6 +118,15 @@ SystemCallErrorNumber=EPERM
 [Install]
 WantedBy={TARGET}
 """
+
+
+def paths_dropin(folders: Sequence[Path]) -> str:
+    """Give the drop-in that opens folders for writing; they may be away, as a disk may."""
+    lines = "".join(f"ReadWritePaths=-{quoted(str(folder))}\n" for folder in folders)
+    return f"""\
+# Written by `edgeseg service install`: the sinks of this instance lie there.
+[Service]
+{lines}"""
 
 
 def target_unit() -> str:

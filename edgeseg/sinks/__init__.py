@@ -26,6 +26,7 @@ __all__ = [
     "default_sinks",
     "make_sink",
     "make_sinks",
+    "targets",
 ]
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,12 @@ def default_sinks(info: SourceInfo, output: Path, *, headless: bool = False) -> 
     if info.pictures:
         return make_sinks([f"pictures:{output}", f"jsonl:{output / stem}.jsonl"])
     return make_sinks([f"video:{output / stem}.mp4", f"jsonl:{output / stem}.jsonl"])
+
+
+def targets(specs: Sequence[str]) -> list[Path]:
+    """Give the files and folders that sinks write to. Raises ConfigError."""
+    parsed = [_parse(spec) for spec in specs]
+    return [spec.path for spec in parsed if spec.target and spec.target != "-"]
 
 
 def _parse(text: str) -> Spec:

@@ -323,3 +323,30 @@ def test_status_without_an_instance_says_how_to_get_one(
     assert "edgeseg service install" in capsys.readouterr().out
     with pytest.raises(ConfigError):
         instances.chosen_names("main", tmp_path)
+
+
+@needs_systemd
+def test_sinks_elsewhere_are_opened_for_this_instance(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--root", str(root), *program(), "--camera", "0", "--sink", "/mnt/usb/a.mp4"]
+    assert call(["service", "install", *options, "--sink", "pictures:/mnt/b c/"]) == 0
+    assert "note      /mnt/usb: the user edgeseg must be allowed" in capsys.readouterr().out
+    dropin = root / "etc/systemd/system/edgeseg@main.service.d/10-paths.conf"
+    assert 'ReadWritePaths=-"/mnt/b c"\nReadWritePaths=-/mnt/usb\n' in dropin.read_text()
+    assert call(["service", "verify", "--root", str(root)]) == 0
+    assert call(["service", "uninstall", "--root", str(root)]) == 0
+    assert not dropin.parent.exists()
+
+
+def test_files_in_a_home_folder_are_known_to_be_unreadable(tmp_path: Path) -> None:
+    from edgeseg.service.plan import outside_folders, unreadable_files
+
+    (tmp_path / "a.cfg").touch(mode=0o600)
+    settings = settings_from(source="test://", model=str(tmp_path / "a.cfg"))
+    assert unreadable_files(settings) == [tmp_path / "a.cfg"]
+    assert unreadable_files(Settings("test://")) == []
+    inside = settings_from(source="test://", sink=("a.mp4", "jsonl:-", "null:"))
+    assert outside_folders(inside) == []
+    own = settings_from(source="test://", sink="/var/lib/edgeseg/main/x/a.mp4")
+    assert outside_folders(own) == []

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from service_manager import Manager
 
-from edgeseg.service.notify import managed, notify, reloading, starting, status, watchdog_s
+from edgeseg.service.notify import (
+    managed,
+    notify,
+    reloading,
+    starting,
+    status,
+    telling,
+    watchdog_s,
+)
 
 
 def test_without_a_manager_nothing_is_sent() -> None:
@@ -81,3 +89,23 @@ def test_a_reload_says_when_it_began() -> None:
     began, when = reloading()
     assert began == "RELOADING=1"
     assert abs(int(when.removeprefix("MONOTONIC_USEC=")) / 1e6 - time.monotonic()) < 5
+
+
+def test_an_engines_build_asks_for_time_while_it_goes_on(manager: Manager) -> None:
+    shares: list[float] = []
+    tell = telling(lambda share, _phase: shares.append(share))
+    assert tell is not None
+    tell(0.25, "tactics")
+    tell(0.5, "tactics")
+    assert shares == [0.25, 0.5]
+    said = manager.all()
+    assert len(said) == 2, "not at every step"
+    assert said[0] == "EXTEND_TIMEOUT_USEC=900000000"
+    assert said[1] == "STATUS=building the engine, 25%: tactics"
+
+
+def test_without_a_manager_a_build_is_as_it_was() -> None:
+    def progress(share: float, phase: str) -> None: ...
+
+    assert telling(progress) is progress
+    assert telling(None) is None
