@@ -124,7 +124,8 @@ def recording(ring_dir: Path, records_dir: Path, about: dict[str, Any]) -> Itera
     """Record a run inside the block; an error that leaves it becomes a flight record.
 
     What a run before left in `ring_dir` becomes one first: that run was killed.
-    Ctrl-C, the user's stop and wrong options are no crashes. Raises SinkError.
+    Ctrl-C, the user's stop and wrong options are no crashes, and a start that
+    fails leaves no record. Raises SinkError.
     """
     ring = Ring(ring_dir)
     with contextlib.closing(ring):
@@ -151,6 +152,9 @@ def recording(ring_dir: Path, records_dir: Path, about: dict[str, Any]) -> Itera
 
 
 def _save(ring: Ring, folder: Path, reason: str, error: str = "") -> None:
+    stacks = ring.read(STACKS).decode("utf-8", "replace").splitlines()
+    if not stacks and next(ring.moments(), None) is None:
+        return  # a start that failed, perhaps for want of a camera: the log says it all
     try:
         path = save_record(ring, folder, reason=reason, error=error)
     except (OSError, ValueError) as failure:
@@ -158,7 +162,6 @@ def _save(ring: Ring, folder: Path, reason: str, error: str = "") -> None:
         return
     before = " of the run before, which was killed," if reason == "killed" else ""
     log.warning("a flight record%s is in %s; see it with: edgeseg replay %s", before, path, path)
-    stacks = ring.read(STACKS).decode("utf-8", "replace").splitlines()
     if stacks:
         log.warning("where it was:\n%s", "\n".join(stacks[:40]))
 

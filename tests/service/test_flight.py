@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeseg.cli import call
@@ -83,6 +83,12 @@ def test_what_the_user_did_is_no_crash(error: BaseException, tmp_path: Path) -> 
     assert not (tmp_path / "records").exists()
 
 
+def test_a_start_that_fails_leaves_no_record(tmp_path: Path) -> None:
+    with pytest.raises(EngineError), recording(tmp_path / "ring", tmp_path / "records", {}):
+        raise EngineError("no camera yet")
+    assert not (tmp_path / "records").exists()
+
+
 def test_a_killed_run_is_recorded_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -129,7 +135,8 @@ def test_the_ring_is_bounded(tmp_path: Path) -> None:
 def test_only_so_many_records_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "RECORDS_KEPT", 3)
     for number in range(5):
-        with pytest.raises(EngineError), recording(tmp_path / "ring", tmp_path, {}):
+        with pytest.raises(EngineError), recording(tmp_path / "ring", tmp_path, {}) as recorder:
+            fly(recorder, 1, monkeypatch)
             raise EngineError(str(number))
     texts = [read_record(path).about["error"] for path in list_records(tmp_path)]
     assert [text.strip()[-1] for text in texts] == ["2", "3", "4"]
@@ -144,7 +151,8 @@ def test_a_full_disk_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         fly(recorder, 3, monkeypatch)
     monkeypatch.undo()
     monkeypatch.setattr(flight, "save_record", full)
-    with pytest.raises(EngineError), recording(tmp_path / "ring", tmp_path, {}):
+    with pytest.raises(EngineError), recording(tmp_path / "ring", tmp_path, {}) as recorder:
+        fly(recorder, 1, monkeypatch)
         raise EngineError("first")
 
 
@@ -214,6 +222,7 @@ def test_only_frames_are_taken_out_of_an_archive(tmp_path: Path) -> None:
     assert read_record(path).moments[0].jpeg == b""
 
 
+@settings(deadline=None, max_examples=50)  # it writes files
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_record_or_a_clean_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
@@ -231,6 +240,7 @@ _json = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(_json, st.dictionaries(st.sampled_from(["frame", "objects", "timings", "wall_s"]), _json))
 def test_any_content_is_summed_up_or_refused(
     tmp_path_factory: pytest.TempPathFactory, about: object, facts: dict[str, object]

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeseg.service import journal
@@ -30,6 +30,7 @@ def fields_of(datagram: bytes) -> dict[str, bytes]:
     return fields
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[A-Z][A-Z_]{0,8}", fullmatch=True), st.text(max_size=30)))
 def test_an_entry_says_what_was_put_in(fields: dict[str, str]) -> None:
     wanted = {name: value.encode("utf-8", "replace") for name, value in fields.items()}
