@@ -53,8 +53,10 @@ bench: $(VENV)/dev.ok  ## the native ops and the whole pipeline against what one
 	$(BIN)/python tools/bench_pipeline.py --output edgeseg-out/bench_pipeline.json
 
 # A device is required here: a test that cannot reach it fails instead of being skipped.
-gpu-check: $(VENV)/dev.ok  ## on a machine with a GPU: the CUDA ops against the CPU's, then their times
-	EDGESEG_REQUIRE_CUDA=1 $(BIN)/python -m pytest tests/ops
+# The selftest's 8 says that nothing here runs networks on the GPU: its receipt has the rest.
+gpu-check: $(VENV)/dev.ok  ## on a machine with a GPU: ops and chain against the CPU's, selftest, times
+	EDGESEG_REQUIRE_CUDA=1 $(BIN)/python -m pytest tests/ops tests/device
+	$(BIN)/edgeseg selftest --output edgeseg-out/selftest.json || [ $$? = 8 ]
 	$(BIN)/python tools/bench_cuda.py --output edgeseg-out/bench_cuda.json
 
 clean:  ## remove the environment and every build product

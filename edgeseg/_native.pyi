@@ -34,15 +34,18 @@ def letterbox(
     *,
     pad: float = 127.5,
     fill: bool = True,
+    sampling: Literal["ends", "centres"] = "ends",
     simd: str = "auto",
 ) -> None:
     """Resize a BGR picture into a region of an RGB tensor and fill the rest.
 
     `image` is uint8[H, W, 3] with any strides; `out` float32[3, H', W'] with
     adjacent columns; `region` x, y, width, height inside `out`. Bilinear, two
-    taps an axis. Values are picture/255 and pad/255; `fill=False` leaves the
-    padding as it is. `simd` is `auto`, one of simd_levels(), or `core`: the
-    definition itself, pixel by pixel. All give the same bits.
+    taps an axis; `sampling` puts the ends of both grids on each other, as Darknet,
+    or the centres of their pixels, as cv2.INTER_LINEAR. Values are picture/255 and
+    pad/255; `fill=False` leaves the padding as it is. `simd` is `auto`, one of
+    simd_levels(), or `core`: the definition itself, pixel by pixel. All give the
+    same bits.
     """
 
 class YoloHead:
@@ -109,6 +112,115 @@ def soft_nms(
     Gaussian); what falls below `min_score` is removed.
     """
 
+def argmax(
+    scores: NDArray[np.float32],
+    *,
+    axis: Literal[0, 2] = 0,
+    floor: float | None = None,
+    below: int = 0,
+) -> NDArray[np.uint16]:
+    """Give each pixel the class that scores highest there, as uint16[H, W].
+
+    `scores` is float32[C, H, W], or [H, W, C] with `axis` 2. Of equal scores the
+    first wins, NaN never. Where the best score is not above `floor`, the pixel
+    gets `below`.
+    """
+
+def prototype_masks(
+    prototypes: NDArray[np.float32],
+    coefficients: NDArray[np.float32],
+    windows: NDArray[np.int32],
+) -> list[NDArray[np.uint8]]:
+    """Mix a picture's prototypes by each object's coefficients, inside its window.
+
+    `prototypes` is float32[C, h, w] with adjacent columns, `coefficients`
+    float32[N, C], `windows` int32[N, 4]: left, top, right, bottom. Gives
+    uint8[rows, columns] each: 256 times the sigmoid of the sum, rounded to the
+    nearest, 255 at most. 128 is one half.
+    """
+
+def crop_resize(
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    out: NDArray[np.float32],
+    *,
+    pad: float = 114.0,
+) -> None:
+    """Bring the part of a BGR picture under each box to one size, as RGB from 0 to 1.
+
+    `image` is uint8[H, W, 3] with any strides; `boxes` float32[N, 4] in its
+    pixels, which may reach outside; `out` float32[N, 3, h, w] with adjacent
+    columns. An output pixel is the mean over its part of the box, at least one
+    source pixel wide and high: averaging where the crop shrinks, bilinear where
+    it grows. Outside of the picture, and for a box that is not finite or whose
+    edges are in the wrong order, it is pad/255.
+    """
+
+def paste(
+    grid: NDArray[np.uint8],
+    region: tuple[float, float, float, float],
+    clip: tuple[float, float, float, float],
+    box: tuple[int, int, int, int],
+) -> NDArray[np.uint8]:
+    """Give the certainty of each pixel of `box`: uint8[h, w], 128 or more is mask.
+
+    `grid` is uint8[R, C], stretched over `region` and read bilinearly at the
+    pixels' centres, its border cells going on to the edge; 0 outside of the
+    region and of the `clip`. All are left, top, right, bottom in pixels; an
+    empty grid or a region that is not finite gives 0.
+    """
+
+def blend(
+    image: NDArray[np.uint8],
+    grids: Sequence[NDArray[np.uint8]],
+    regions: NDArray[np.float32],
+    clips: NDArray[np.float32],
+    colors: NDArray[np.uint8],
+    *,
+    alpha: float = 0.45,
+) -> None:
+    """Lay masks over a picture in place, the first in front; none shines through another.
+
+    `image` is uint8[H, W, 3] with adjacent pixels; grids, regions and clips are
+    as in `paste`, float32[N, 4]; `colors` uint8[N, 3] in BGR. Edges are one
+    pixel soft, however coarse the grid.
+    """
+
+def rle_encode(
+    mask: NDArray[np.uint8] | NDArray[np.bool_],
+    *,
+    size: tuple[int, int] | None = None,
+    corner: tuple[int, int] = (0, 0),
+) -> bytes:
+    """Give a mask as COCO's compressed run lengths, as pycocotools does.
+
+    `size` (height, width) and `corner` (x, y of the mask in it) make it a part
+    of a larger frame that is otherwise empty.
+    """
+
+def rle_decode(counts: bytes, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Read COCO's compressed run lengths: bool[h, w] for `size` (h, w).
+
+    Raises ValueError for a text that is damaged or does not fit the size.
+    """
+
+def trace_polygons(
+    mask: NDArray[np.uint8] | NDArray[np.bool_], *, tolerance_px: float = 0.0
+) -> list[tuple[NDArray[np.float32], bool]]:
+    """Give the outlines of a mask along the edges of its pixels: points (x, y), whether a hole.
+
+    Each part, as far as pixels hang together by their sides, gives its outer
+    ring, then its holes. Exact when `tolerance_px` is 0; above it, no corner
+    that is left out lies further from its ring.
+    """
+
+def fill_polygons(rings: Sequence[NDArray[np.float32]], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Give the pixels whose centres lie inside of the rings, by the even-odd rule.
+
+    Rings are float32[K, 2], points (x, y); `size` is (height, width). Raises
+    ValueError for a point that is not finite.
+    """
+
 class cuda:  # noqa: N801 - a module of the extension
     """The ops on a CUDA device; only where `cuda_built()`.
 
@@ -153,6 +265,34 @@ class cuda:  # noqa: N801 - a module of the extension
         def fill(self, value: int, stream: int) -> None:
             """Set every byte."""
 
+    class HostBuffer:
+        """Memory of the host that the device's copies reach directly, freed with this object."""
+
+        pointer: int
+        device_pointer: int
+        """Where kernels find it; 0 when it is not mapped."""
+        bytes: int
+        array: NDArray[np.uint8]
+        """uint8[bytes]: the memory itself."""
+        def __init__(self, bytes: int, *, mapped: bool = False) -> None:  # noqa: A002
+            """Take memory; `mapped`: kernels can use it too, where the device maps host memory."""
+
+    @staticmethod
+    def copy(target: int, source: int, bytes: int, stream: int) -> None:  # noqa: A002
+        """Enqueue a copy between device memory and host buffers; does not wait."""
+
+    @staticmethod
+    def free_memory() -> tuple[int, int]:
+        """Tell free and total bytes of the current device."""
+
+    @staticmethod
+    def current_device() -> int:
+        """Tell the device of this thread."""
+
+    @staticmethod
+    def wait_for(stream: int, other: int) -> None:
+        """Let what `stream` is given from here on wait for all that `other` has been given."""
+
     class Stream:
         """A stream that does not wait for the default stream."""
 
@@ -161,7 +301,11 @@ class cuda:  # noqa: N801 - a module of the extension
             """Wait for all of its work."""
 
     class Event:
-        """A moment of a stream."""
+        """A moment of a stream; `blocking`: who waits for it leaves the processor to others."""
+
+        def __init__(self, *, blocking: bool = False) -> None: ...
+        def synchronize(self) -> None:
+            """Wait for this moment."""
 
         def record(self, stream: int) -> None:
             """Mark this moment."""
@@ -175,6 +319,10 @@ class cuda:  # noqa: N801 - a module of the extension
         @staticmethod
         def begin_capture(stream: int) -> None:
             """From here on the stream's work is kept instead of done."""
+
+        @staticmethod
+        def abandon_capture(stream: int) -> None:
+            """End a capture, if there is one, and forget what it holds."""
 
         def __init__(self, stream: int) -> None: ...
         def launch(self, stream: int) -> None:

@@ -1,10 +1,11 @@
 """The command line: parse, call, exit code.
 
 Exit codes: 0 done; 1 a bug of edgeseg; 2 options or config; 3 model; 4 source;
-5 sink; 6 engine or device; 7 a package is missing; 8 a download failed; 9 the
-service manager refused; 130, 143 and 129 when Ctrl-C, SIGTERM or the end of the
-terminal cut a file short (a live source ended that way is done: 0). A service is
-not started again after 2, 3 and 7: nothing would be different.
+5 sink; 6 engine or device; 7 a package is missing; 8 `selftest` found no GPU, or could
+not test all; 9 a download failed; 10 the service manager refused; 130, 143 and
+129 when Ctrl-C, SIGTERM or the end of the terminal cut a file short (a live
+source ended that way is done: 0). A service is not started again after 2, 3 and
+7: nothing would be different.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, CycloptsPanel, Parameter
+from cyclopts import App, CycloptsError, CycloptsPanel, Group, Parameter
 
 from edgeseg import __version__
 from edgeseg.config_file import config_steps, find_config, placed, said_of_file
@@ -48,6 +49,18 @@ app.command(
     name="engines",
     help="Build TensorRT engines, list them, clear up.",
 )
+app.command(
+    "edgeseg.labels.commands:app",
+    name="labels",
+    help="Convert labels between formats, count and check them.",
+)
+app.command(
+    "edgeseg.selftest.command:selftest",
+    name="selftest",
+    help="Prove on this machine that what it computes is right, and say how fast it is.",
+)
+
+SEGMENTS = Group("Segments", sort_key=0)
 
 app.command(
     "edgeseg.service.commands:app",
@@ -74,6 +87,39 @@ def run(settings: Settings = Settings()) -> int:  # noqa: B008 - frozen, so one 
     summary = run_pipeline(settings, show_progress=True, reread=lambda: settings_of(tokens)[0])
     with contextlib.suppress(OSError):  # the terminal may be gone; the results are not
         print_summary(summary)
+    if summary.signal is not None and not summary.live:
+        return 128 + summary.signal
+    return 0
+
+
+@app.command
+def segments(
+    settings: Settings = Settings(),  # noqa: B008
+    *,
+    gap: Annotated[float, Parameter(group=SEGMENTS)] = 1.0,
+    shortest: Annotated[float, Parameter(group=SEGMENTS)] = 0.2,
+    shots: Annotated[bool, Parameter(group=SEGMENTS)] = True,
+) -> int:
+    """Cut a clip in time: its shots, and when each class and each track was there.
+
+    Writes NAME-segments.json, .csv and a timeline as .png into the folder --output.
+
+    Examples: edgeseg segments film.mp4  |  edgeseg segments film.mp4 --segment motion  |
+    edgeseg segments film.mp4 --classes person --gap 3
+
+    Parameters
+    ----------
+    gap
+        Seconds of absence that do not end a span.
+    shortest
+        Seconds; shorter spans are left out.
+    shots
+        Look for shots (needs PySceneDetect).
+    """
+    from edgeseg.segments.command import run_segments
+
+    _set_up_logging(verbose=settings.verbose)
+    summary = run_segments(settings, gap_s=gap, shortest_s=shortest, shots=shots)
     if summary.signal is not None and not summary.live:
         return 128 + summary.signal
     return 0
@@ -146,7 +192,7 @@ def call(tokens: Sequence[str]) -> int:
     try:
         _tokens[:] = tokens
         _origins.clear()
-        if tokens and tokens[0] in ("run", "config"):
+        if tokens and tokens[0] in ("run", "segments", "config"):
             app[tokens[0]].config = config_steps(find_config(tokens), _origins)
         if managed() and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the run can reload

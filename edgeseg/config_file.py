@@ -21,6 +21,9 @@ else:
 
 ENV_PREFIX = "EDGESEG_"
 
+_COMMANDS = ("run", "segments", "config")
+"""Those that take the options of a file."""
+
 ConfigStep = Callable[[Any, tuple[str, ...], ArgumentCollection], None]
 
 
@@ -50,7 +53,8 @@ def config_steps(path: Path | None, origins: dict[str, str]) -> list[ConfigStep]
     steps: list[ConfigStep] = [Env(ENV_PREFIX, command=False, show=False)]
     if path is not None:
         table = _read_toml(path)
-        steps.append(Dict(table, source=str(path), use_commands_as_keys=False))
+        # By command, for cyclopts passes over top keys that are names of commands: `labels`.
+        steps.append(Dict(dict.fromkeys(_COMMANDS, table), source=str(path)))
     return [*steps, lambda _app, _commands, arguments: _note_origins(arguments, origins)]
 
 
@@ -70,9 +74,10 @@ def said_of_file(error: CycloptsError) -> str | None:
     token = getattr(error, "token", None)
     if token is None or not token.source or not Path(token.source).is_file():
         return None
-    key = str(token.keyword or "").strip("[]").partition("][")[0]
-    line = line_of(Path(token.source), key)
+    keys = [key for key in str(token.keyword or "").strip("[]").split("][") if key not in _COMMANDS]
+    line = line_of(Path(token.source), keys[0]) if keys else None
     text = str(error).replace(f" from {token.source}", "")
+    text = re.sub(rf"\[({'|'.join(_COMMANDS)})\](?=\[)", "", text)
     return f"{token.source}:{line}: {text}" if line else f"{token.source}: {text}"
 
 

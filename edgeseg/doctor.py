@@ -101,7 +101,13 @@ def _packages() -> Iterator[Finding]:
         ("onnxruntime", "onnxruntime", not jetson, "pip install 'edgeseg[cpu]'"),
         ("pygame", "pygame-ce", False, "pip install 'edgeseg[gui]'   (the window)"),
         ("tensorrt", "tensorrt", False, _TENSORRT_FIX if jetson else "only on NVIDIA machines"),
-        ("pycuda", "pycuda", False, "only on NVIDIA machines"),
+        (
+            "tensorrt_rtx",
+            "tensorrt-rtx",
+            False,
+            "only on NVIDIA machines: pip install 'edgeseg[rtx]'",
+        ),
+        ("pycuda", "pycuda", False, "only on NVIDIA machines, where edgeseg's own calls serve too"),
     )
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is imported
     for module, package, needed, fix in wanted:
@@ -200,6 +206,16 @@ def _devices() -> Iterator[Finding]:
         yield Finding("NVIDIA GPU", "present, but this build has no CUDA", ok=False, fix=fix)
     else:
         yield Finding("NVIDIA GPU", f"{_native.device_count()} usable")
+    yield _place()
+
+
+def _place() -> Finding:
+    """Say what `edgeseg run` would choose."""
+    from edgeseg.placement import place_for
+
+    place = place_for()
+    where = place.device.description if place.device is not None else "the CPU"
+    return Finding("runs go to", f"{where}, engine {place.engine}")
 
 
 def _cameras() -> Iterator[Finding]:

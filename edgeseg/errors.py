@@ -6,16 +6,19 @@
         DarknetError             3   a cfg or weights file; says file and line
         OnnxModelError           3   an ONNX file that is not a detector we know
         ModelNotFoundError       3
-        DownloadError            8   a file that could not be fetched or verified: try again
+        DownloadError            9   a file that could not be fetched or verified: try again
       SourceError                4
         SourceOpenError          4   the source never gave a frame
         SourceLostError          4   it did, and then stayed away
+        LabelError               4   a file of labels; says file and line
       SinkError                  5   a place where results should go
       EngineError                6   the network could not be loaded or run
         BuildCancelledError    130   an engine's build was stopped by Ctrl-C
+        EngineRefusedError       6   a built engine does not see what the reference sees
       DeviceError                6   a device is missing, or a call to it failed
+        DeviceMemoryError        6   it has no room
       MissingDependencyError     7   a package to install; names the extra
-      ServiceError               9   the service manager is not there or refused
+      ServiceError              10   the service manager is not there or refused
 
 A wrong argument of a Python call is a ``ValueError``. Nothing in the library
 ends the process; only the command line turns an error into an exit code.
@@ -56,8 +59,7 @@ class DarknetError(ModelError):
     def __init__(
         self, message: str, *, file: str = "", line: int | None = None, hint: str | None = None
     ) -> None:
-        place = f"{file}:{line}: " if line is not None else f"{file}: " if file else ""
-        super().__init__(place + message, hint=hint)
+        super().__init__(_place(file, line) + message, hint=hint)
         self.file = file
         self.line = line
 
@@ -73,7 +75,7 @@ class ModelNotFoundError(ModelError):
 class DownloadError(ModelError):
     """A file could not be fetched, or is not the one that was promised."""
 
-    exit_code = 8
+    exit_code = 9
 
 
 class SourceError(EdgesegError):
@@ -88,6 +90,17 @@ class SourceOpenError(SourceError):
 
 class SourceLostError(SourceError):
     """The source gave frames, then stayed away longer than allowed."""
+
+
+class LabelError(SourceError):
+    """A file of labels is wrong; `file` and `line` say where."""
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(_place(file, line) + message, hint=hint)
+        self.file = file
+        self.line = line
 
 
 class SinkError(EdgesegError):
@@ -108,10 +121,24 @@ class BuildCancelledError(EngineError):
     exit_code = 130
 
 
+class EngineRefusedError(EngineError):
+    """A built engine does not see what the fp32 reference on the CPU sees; `scores` say how far."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, scores: dict[str, float] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.scores = scores or {}
+
+
 class DeviceError(EdgesegError):
     """A device is missing, or a call to it failed."""
 
     exit_code = 6
+
+
+class DeviceMemoryError(DeviceError):
+    """The device, or the host's memory for it, has no room."""
 
 
 class MissingDependencyError(EdgesegError):
@@ -131,4 +158,8 @@ class MissingDependencyError(EdgesegError):
 class ServiceError(EdgesegError):
     """The service manager is not there, or refused."""
 
-    exit_code = 9
+    exit_code = 10
+
+
+def _place(file: str, line: int | None) -> str:
+    return f"{file}:{line}: " if line is not None else f"{file}: " if file else ""

@@ -36,8 +36,28 @@ def open_followers(settings: Settings, source: SourceInfo | None) -> Sequence[Fo
 
     `source` None stands for single pictures that have nothing to do with each other.
     """
-    del settings, source
-    return []
+    del source
+    followers: list[Follower] = []
+    if settings.segment == "motion":
+        from edgeseg.motion.follower import CLASS_NAMES, MotionFollower
+
+        followers.append(
+            MotionFollower(
+                conf=settings.conf,
+                class_ids=settings.class_ids(CLASS_NAMES),
+                masks=settings.masks != "off",
+            )
+        )
+    # Tracking and masks belong here: they see moving regions as they see detections.
+    if settings.segment == "foreground":
+        from edgeseg.foreground.follower import ForegroundFollower
+
+        followers.append(ForegroundFollower())
+    if settings.segment == "semantic":  # last: it composes what the others made
+        from edgeseg.composing import ComposedClasses
+
+        followers.append(ComposedClasses())
+    return followers
 
 
 @contextlib.contextmanager

@@ -32,12 +32,13 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
 
 from edgeseg.channel import Channel, Closed, NotYet
 from edgeseg.followers import Follower
 from edgeseg.sources.base import Source
 from edgeseg.timing import Stopwatch
-from edgeseg.types import Batch, Detections, Frame, Heads, Letterbox, Result, Seen
+from edgeseg.types import Detections, Frame, Letterbox, Result, Seen
 
 QUEUE_LENGTH = 2
 TICK_S = 0.2
@@ -52,13 +53,58 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-@dataclass(frozen=True)
-class Lane:
-    """The network's stations, for one thread."""
+class Perceiver(Protocol):
+    """Looks at single frames, in one thread, whatever came before them."""
 
-    preprocess: Callable[[Frame], Batch]
-    infer: Callable[[Batch], Heads]
-    detect: Callable[[Heads, Letterbox], Detections | Seen]
+    def perceive(self, frame: Frame) -> Result:
+        """Look at one frame."""
+
+    def skip(self, frame: Frame) -> Result:
+        """Give a frame that is not looked at."""
+
+    def timed(self, stopwatch: Stopwatch) -> Perceiver:
+        """Give the same with its stations timed."""
+
+
+@dataclass(frozen=True)
+class OpenLane:
+    """No network: every frame goes on to the followers as it is."""
+
+    class_names: tuple[str, ...]
+
+    def perceive(self, frame: Frame) -> Result:
+        """Give the frame without objects."""
+        return Result(frame, Detections.empty(), self.class_names)
+
+    def skip(self, frame: Frame) -> Result:
+        """Give the frame without objects."""
+        return replace(self.perceive(frame), detected=False)
+
+    def timed(self, stopwatch: Stopwatch) -> OpenLane:
+        """Give the lane itself: it has no stations."""
+        del stopwatch
+        return self
+
+
+class AnyBatch(Protocol):
+    """A `Batch`, in the host's memory or a GPU's."""
+
+    @property
+    def letterboxes(self) -> tuple[Letterbox, ...]:
+        """One for each picture."""
+
+
+B = TypeVar("B", bound=AnyBatch)
+H = TypeVar("H")
+
+
+@dataclass(frozen=True)
+class Lane(Generic[B, H]):
+    """The network's stations, for one thread: B goes from one to the next, then H."""
+
+    preprocess: Callable[[Frame], B]
+    infer: Callable[[B], H]
+    detect: Callable[[H, Letterbox], Detections | Seen]
     class_names: tuple[str, ...]
 
     def perceive(self, frame: Frame) -> Result:
@@ -80,7 +126,7 @@ class Lane:
         """Give a frame that the network is not asked about."""
         return Result(frame, Detections.empty(), self.class_names, detected=False)
 
-    def timed(self, stopwatch: Stopwatch) -> Lane:
+    def timed(self, stopwatch: Stopwatch) -> Lane[B, H]:
         """Give the same lane with its stations timed."""
         return Lane(
             stopwatch.timed("preprocess", self.preprocess),
@@ -91,12 +137,12 @@ class Lane:
 
 
 class Pipeline:
-    """One source, one network, a stream of results."""
+    """One source, a network or none, a stream of results."""
 
     def __init__(
         self,
         source: Source,
-        lanes: Sequence[Lane],
+        lanes: Sequence[Perceiver],
         *,
         followers: Sequence[Follower] = (),
         detect_every: int = 1,
@@ -172,7 +218,7 @@ class Pipeline:
                 if frame is None or not self._frames.put(frame):
                     return
 
-    def _perceive(self, lane: Lane) -> None:
+    def _perceive(self, lane: Perceiver) -> None:
         """Thread body: frames from the first channel, results into the second."""
         with self._lane_open():
             while not self._stopping:

@@ -10,11 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgeseg.errors import EdgesegError
 from edgeseg.followers import closing_all, open_followers
 from edgeseg.interrupts import answered_by
 from edgeseg.overlay import Overlay, Status
+from edgeseg.pictures import on_black
 from edgeseg.pipeline import Pipeline
 from edgeseg.progress import Progress, open_progress
 from edgeseg.segmenter import Segmenter, load_model, load_source
@@ -22,11 +27,11 @@ from edgeseg.service.attend import ENGINE_S, MODEL_S, SOURCE_S, Attendance, atte
 from edgeseg.service.reload import Reread
 from edgeseg.settings import Settings
 from edgeseg.sinks import default_sinks, make_sinks
-from edgeseg.sinks.base import RunInfo, Sink, StopRequested
+from edgeseg.sinks.base import RunInfo, Sink, StopRequested, takes_alpha
 from edgeseg.sinks.window import display_available
 from edgeseg.sources import check_source
 from edgeseg.timing import RateMeter
-from edgeseg.types import Model
+from edgeseg.types import Result
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +76,15 @@ def run(
     """
     check_source(settings.uri)
     sinks = make_sinks(_usable_specs(settings))
+    painter = _painter(settings)
     with attended(settings) as service:
-        return _run(settings, sinks, service, show_progress=show_progress, reread=reread)
+        return _run(settings, sinks, painter, service, show_progress=show_progress, reread=reread)
 
 
 def _run(
     settings: Settings,
     sinks: list[Sink],
+    painter: Painter | None,
     service: Attendance,
     *,
     show_progress: bool,
@@ -88,17 +95,26 @@ def _run(
     service.step("opening source and engine", at_most_s=SOURCE_S + ENGINE_S)
     with (
         contextlib.closing(load_source(settings)) as source,
-        Segmenter.from_settings(settings, model, throughput=not source.info.live) as segmenter,
+        Segmenter.from_settings(
+            settings, model, throughput=not source.info.live, bar=show_progress
+        ) as segmenter,
         closing_all(open_followers(settings, source.info)) as followers,
     ):
         if not sinks:
             sinks = default_sinks(
-                source.info, settings.output, headless=settings.headless or settings.show
+                source.info,
+                settings.output,
+                headless=settings.headless or settings.show,
+                alpha=settings.segment == "foreground" and settings.background == "cut",
             )
-        info = RunInfo(source.info, model.class_names, model.name)
+        model_text, engine_text, backend_text = segmenter.description
+        info = RunInfo(source.info, segmenter.class_names, model.name if model else model_text)
         pipeline = segmenter.pipeline(source, followers=followers, max_frames=settings.max_frames)
         delivery = Delivery(
-            pipeline, [*sinks, *service.sinks], Overlay(info.class_names), service.delivered
+            pipeline,
+            [*sinks, *service.sinks],
+            painter or Overlay(info.class_names),
+            service.delivered,
         )
         total = _expected_frames(source.info.frame_count, settings.max_frames)
         with (
@@ -109,9 +125,9 @@ def _run(
         return Summary(
             source=source.info.name,
             live=source.info.live,
-            model=_describe(model),
-            engine=segmenter.engine.description,
-            backend=segmenter.backends[0].name,
+            model=model_text,
+            engine=engine_text,
+            backend=backend_text,
             frames=pipeline.delivered,
             seconds=delivery.seconds,
             fps=pipeline.delivered / delivery.seconds if delivery.seconds else 0.0,
@@ -125,6 +141,13 @@ def _run(
         )
 
 
+class Painter(Protocol):
+    """Makes the picture of a result."""
+
+    def draw(self, result: Result, status: Status | None = None) -> NDArray[np.uint8]:
+        """Give a new uint8[H, W, 3], BGR, or uint8[H, W, 4] where a part of it is transparent."""
+
+
 class Delivery:
     """The caller's part of the pipeline: overlay and sinks."""
 
@@ -132,7 +155,7 @@ class Delivery:
         self,
         pipeline: Pipeline,
         sinks: Sequence[Sink],
-        overlay: Overlay,
+        overlay: Painter,
         on_delivered: Callable[[], None] = lambda: None,
     ) -> None:
         self._pipeline = pipeline
@@ -168,15 +191,16 @@ class Delivery:
         with contextlib.closing(self._pipeline.results()) as results:
             for result in results:
                 self._rate.tick()
-                picture = None
+                picture = opaque = None
                 if self._draws:
                     with watch.over("overlay"):
                         status = Status(title, self._rate.fps)
                         picture = self._overlay.draw(result, status)
+                        opaque = picture if picture.shape[2] == 3 else on_black(picture)
                 self._writing = True
                 for sink in self._sinks:
                     with watch.over(f"sink {sink.name}"):
-                        sink.write(result, picture)
+                        sink.write(result, picture if takes_alpha(sink) else opaque)
                 self._writing = False
                 self.objects += len(result.detections)
                 progress.advance(self._rate.fps)
@@ -222,5 +246,10 @@ def _expected_frames(in_source: int | None, at_most: int | None) -> int | None:
     return min(known) if known else None
 
 
-def _describe(model: Model) -> str:
-    return f"{model.name} {model.input_px[0]}x{model.input_px[1]}"
+def _painter(settings: Settings) -> Painter | None:
+    """Give what draws the picture where it is not the overlay. Raises ConfigError."""
+    if settings.segment != "foreground":
+        return None
+    from edgeseg.foreground.painter import ForegroundPainter
+
+    return ForegroundPainter(settings.background)

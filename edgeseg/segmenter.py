@@ -7,20 +7,28 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.followers import Follower, closing_all, open_followers
-from edgeseg.pipeline import Lane, Pipeline
+from edgeseg.motion.follower import CLASS_NAMES as MOVING
+from edgeseg.pipeline import Lane, OpenLane, Perceiver, Pipeline
 from edgeseg.settings import DEFAULT_MODEL, Settings, settings_from
 from edgeseg.sources.base import Source
 from edgeseg.types import Frame, Model, Result
 
+if TYPE_CHECKING:
+    from edgeseg.backends import Stations
+    from edgeseg.backends.base import Backend
+    from edgeseg.backends.cuda import CudaBackend
+    from edgeseg.engines import DeviceEngine, Engine
+    from edgeseg.engines.first_use import FirstUse
+
 
 class Segmenter:
-    """A network, ready to look at pictures.
+    """A network, or what stands for one, ready to look at pictures.
 
     Takes the options of `edgeseg run` as keywords (docs/OPTIONS.md): `conf`,
     `iou`, `size`, `classes`, `threads`, … Raises ConfigError, ModelError,
@@ -37,46 +45,90 @@ class Segmenter:
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, model: Model, *, throughput: bool = False
+        cls, settings: Settings, model: Model | None, *, throughput: bool = False, bar: bool = False
     ) -> Segmenter:
-        """Load `model` as `settings` say; `throughput`: see `open_engine`."""
+        """Load `model`, if any, as `settings` say.
+
+        `throughput`: see `open_engine`; `bar`: see `FirstUse`.
+        """
         segmenter = cls.__new__(cls)
-        segmenter._load(settings, model, throughput=throughput)
+        segmenter._load(settings, model, throughput=throughput, bar=bar)
         return segmenter
 
-    def _load(self, settings: Settings, model: Model, *, throughput: bool) -> None:
-        from edgeseg.backends import open_backend
+    def _load(
+        self, settings: Settings, model: Model | None, *, throughput: bool, bar: bool = False
+    ) -> None:
+        self._settings = settings
+        self.model = model
+        self.engine: Engine | DeviceEngine | None = None
+        self.backends: list[Backend | CudaBackend] = []
+        self._stations: list[Stations] = []
+        self._lanes: list[Perceiver] = []
+        if model is None:
+            self.class_names: tuple[str, ...] = MOVING
+            self._lanes = [OpenLane(MOVING)]
+        else:
+            self.class_names = model.class_names
+            self._load_network(settings, model, throughput=throughput, bar=bar)
+        self._followers = open_followers(settings, None)
+        self._one_at_a_time = threading.Lock()
+
+    def _load_network(
+        self, settings: Settings, model: Model, *, throughput: bool, bar: bool
+    ) -> None:
+        from edgeseg.backends import open_backend, stations
         from edgeseg.engines import open_engine
+        from edgeseg.placement import place_for
 
         options = _detect_options(settings, model)
-        self._settings = settings
-        first = open_backend(settings.backend, model, **options)
-        self.model = model
-        self.engine = open_engine(
+        place = place_for(
+            settings.backend,
             settings.engine,
+            nms=settings.nms,
+            index=settings.device,
+            family=model.family,
+        )
+        options["device"] = place.device
+        first = open_backend(place.backend, model, **options)
+        self.engine = open_engine(
+            place.engine,
             model,
             backend=first.name,
+            device=place.device,
             precision=settings.precision,
             threads=settings.threads,
             throughput=throughput,
+            first_use=first_use(settings, bar=bar) if place.device is not None else None,
         )
         # A backend reuses its memory from frame to frame, so each lane has its own.
         more = (open_backend(first.name, model, **options) for _ in range(1, self.engine.lanes))
         self.backends = [first, *more]
-        self._lanes = [
-            Lane(backend.preprocess, self.engine.infer, backend.detect, model.class_names)
-            for backend in self.backends
+        self._stations = [
+            stations(backend, self.engine, slot=slot) for slot, backend in enumerate(self.backends)
         ]
-        self._followers = open_followers(settings, None)
-        self._one_at_a_time = threading.Lock()
+        self._lanes = [
+            Lane(joined.preprocess, joined.infer, joined.detect, model.class_names)
+            for joined in self._stations
+        ]
+
+    @property
+    def description(self) -> tuple[str, str, str]:
+        """Model, engine and backend in words, for people."""
+        if self.model is None or self.engine is None:
+            return f"none ({self._settings.segment})", "none", "cpu"
+        size_px = self.model.input_px
+        words = f"{self.model.name} {size_px[0]}x{size_px[1]}"
+        return words, self.engine.description, self.backends[0].name
 
     def predict(self, image: NDArray[np.uint8] | str | Path) -> Result:
         """Look at one picture: uint8[H, W, 3] BGR, or a picture file. Safe from several threads.
 
-        Raises SourceOpenError for a file that is no picture, ValueError for an
-        array of another kind.
+        An array on the GPU (anything with `__cuda_array_interface__`) is read
+        where it is. Raises SourceOpenError for a file that is no picture,
+        ValueError for an array of another kind.
         """
-        frame = Frame(image) if isinstance(image, np.ndarray) else _read_picture(Path(image))
+        is_file = isinstance(image, (str, Path))
+        frame = _read_picture(Path(image)) if is_file else Frame(image)  # type: ignore[arg-type]
         with self._one_at_a_time:
             result = self._lanes[0].perceive(frame)
             for follower in self._followers:
@@ -105,9 +157,11 @@ class Segmenter:
         Gives False, and changes nothing, when a backend cannot do so while it
         runs. May be called from another thread. Raises ConfigError.
         """
-        from edgeseg.backends.options import DetectOptions
+        from edgeseg.backends import detect_options
 
-        options = DetectOptions(**_detect_options(settings, self.model))
+        if self.model is None:
+            return False
+        options = detect_options(self.model, **_detect_options(settings, self.model))
         tunes = [getattr(backend, "retune", None) for backend in self.backends]
         for tune in tunes:
             if tune is not None and None not in tunes:
@@ -118,7 +172,10 @@ class Segmenter:
         """Release the network."""
         for follower in self._followers:
             follower.close()
-        self.engine.close()
+        for joined in self._stations:
+            joined.close()
+        if self.engine is not None:
+            self.engine.close()
         for backend in self.backends:
             backend.close()
 
@@ -166,15 +223,46 @@ def _detect_options(settings: Settings, model: Model) -> dict[str, Any]:
         "nms": settings.nms,
         "agnostic": settings.agnostic,
         "class_ids": settings.class_ids(model.class_names),
+        "masks": settings.masks != "off",
     }
 
 
-def load_model(settings: Settings) -> Model:
-    """Give the model the settings name; pulls and converts it when needed."""
+def first_use(settings: Settings, *, bar: bool) -> FirstUse:
+    """Say how a TensorRT engine is made and proven when there is none yet."""
+    from edgeseg.engines.first_use import FirstUse
+    from edgeseg.engines.proof import real_frames
+    from edgeseg.models import open_model
+    from edgeseg.quantize.recipe import Recipe
+
+    def variant(precision: str) -> Model | None:
+        if precision != "fp16" or settings.model.lower().endswith(".onnx"):
+            return None
+        return open_model(
+            settings.model,
+            weights=settings.weights,
+            names=settings.names,
+            size=settings.input_px,
+            recipe=Recipe("fp16", io="fp16"),
+        )
+
+    return FirstUse(variant, lambda: real_frames(settings.source), bar)
+
+
+def load_model(settings: Settings) -> Model | None:
+    """Give the model the settings name; pulls and converts it when needed.
+
+    None where no network is asked for: `--segment motion`.
+    """
+    if settings.segment == "motion":
+        return None
     from edgeseg.models import open_model
 
     return open_model(
-        settings.model, weights=settings.weights, names=settings.names, size=settings.input_px
+        settings.model,
+        weights=settings.weights,
+        names=settings.names,
+        size=settings.input_px,
+        net_config=settings.net_config,
     )
 
 

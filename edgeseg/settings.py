@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,13 +63,15 @@ class Settings:
     """Seconds a lost live source is waited for; 0 gives up at once, inf never."""
 
     model: Annotated[str, _option(MODEL)] = DEFAULT_MODEL
-    """Registry name, Darknet .cfg, or an .onnx that edgeseg exported."""
+    """Registry name, Darknet .cfg, or an .onnx of edgeseg or of a known family."""
     weights: Annotated[Path | None, _option(MODEL)] = None
     """Darknet weights; default: beside the cfg, same stem."""
     names: Annotated[Path | None, _option(MODEL)] = None
     """Class names, one a line; default: beside the cfg, else COCO's for 80 classes."""
     size: Annotated[str | None, _option(MODEL)] = None
     """Network input as 416 or 608x352 (WIDTHxHEIGHT); default: the model's own."""
+    net_config: Annotated[Path | None, _option(MODEL)] = None
+    """TOML that says how to feed and read an .onnx; default: beside it, same stem."""
 
     conf: Annotated[float, _option(DETECTION)] = 0.25
     """Lowest score (objectness times class probability) of a detection."""
@@ -76,8 +79,9 @@ class Settings:
     """Overlap (intersection over union) above which the weaker box falls."""
     classes: Annotated[tuple[str, ...], _option(DETECTION, negative_iterable=())] = ()
     """Only these classes, by name or number, with commas between; repeatable."""
-    labels: Annotated[Literal["multi", "best"], _option(DETECTION)] = "multi"
-    """multi: a box may carry several classes, as in Darknet. best: only its best."""
+    labels: Annotated[Literal["auto", "multi", "best"], _option(DETECTION)] = "auto"
+    """multi: a box may carry several classes. best: only its best. auto: as the network's own
+    program has it, multi for Darknet, best for YOLO exports."""
     nms: Annotated[Literal["greedy", "diou", "soft"], _option(DETECTION)] = "greedy"
     """How overlapping boxes of a class compete."""
     agnostic: Annotated[bool, _option(DETECTION)] = False
@@ -98,10 +102,15 @@ class Settings:
     detect_every: Annotated[int, _option(SEGMENTATION)] = 1
     """Ask the network for every n-th frame only; the tracker carries boxes and masks between."""
 
+    background: Annotated[str, _option(SEGMENTATION)] = "blur"
+    """With --segment foreground: blur, cut (transparent), a colour as #RRGGBB, or a picture."""
+
     backend: Annotated[Literal["auto", "cpu", "cuda"], _option(ENGINE)] = "auto"
     """Where pixels are worked on."""
     engine: Annotated[Literal["auto", "onnxruntime", "tensorrt"], _option(ENGINE)] = "auto"
     """What runs the network."""
+    device: Annotated[int, _option(ENGINE)] = 0
+    """GPU to work on, counted from 0."""
     precision: Annotated[Literal["auto", "fp32", "fp16", "int8"], _option(ENGINE)] = "auto"
     """Arithmetic of the network; auto is the best the engine can prove."""
     threads: Annotated[int, _option(ENGINE)] = 0
@@ -140,6 +149,8 @@ class Settings:
                 f"--detect-every {self.detect_every} needs tracking, and --track is off",
                 hint="Leave out --track off.",
             )
+        _check_number("device", self.device, 0, 1023)
+        _check_background(self.background)
         if self.camera_fps is not None:
             _check_number("camera-fps", self.camera_fps, 0.1, 1000.0)
         if self.max_frames is not None:
@@ -209,7 +220,7 @@ def settings_from(**options: Any) -> Settings:
     for name in ("sink", "classes"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
-    for name in ("weights", "names", "output", "config"):
+    for name in ("weights", "names", "net_config", "output", "config"):
         if isinstance(options.get(name), str):
             options[name] = Path(options[name])
     if isinstance(options.get("size"), int):
@@ -220,6 +231,14 @@ def settings_from(**options: Any) -> Settings:
 def _check_number(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # also catches NaN
         raise ConfigError(f"--{name} must be from {low:g} to {high:g}, got {value:g}")
+
+
+def _check_background(text: str) -> None:
+    if text.startswith("#") and not re.fullmatch(r"#[0-9A-Fa-f]{6}", text):
+        raise ConfigError(
+            f"--background {text} is no colour",
+            hint="Six hexadecimal digits for red, green and blue, as in '#00B140'.",
+        )
 
 
 def _checked_size(name: str, text: str) -> Size:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.network_spec import Family, Preprocessing, SemanticOutputs, YoloOutputs
+
 if TYPE_CHECKING:
     import supervision
 
@@ -32,7 +34,8 @@ class Frame:
     """One picture of a source."""
 
     image: NDArray[np.uint8]
-    """uint8[H, W, 3], BGR."""
+    """uint8[H, W, 3], BGR. Given as anything with `__cuda_array_interface__` (and no array of
+    NumPy), it stays on the GPU as a `DevicePicture`, which `numpy.asarray` brings to the host."""
     index: int = 0
     """0 for the first frame that the source delivered."""
     time_s: float = 0.0
@@ -43,6 +46,10 @@ class Frame:
     """`time.monotonic()` when the frame arrived; a frame's age is counted from here."""
 
     def __post_init__(self) -> None:
+        if hasattr(self.image, "__cuda_array_interface__"):
+            from edgeseg.device.arrays import DevicePicture
+
+            object.__setattr__(self, "image", DevicePicture(self.image))
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
             raise ValueError(
                 f"a frame is uint8[H, W, 3], got {self.image.dtype}{list(self.image.shape)}"
@@ -136,13 +143,13 @@ class HeadSpec:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A network ready for an engine: an ONNX file with raw heads, and how to read them."""
+    """A network ready for an engine: an ONNX file, and how to feed and read it."""
 
     name: str
     onnx_path: Path
     input_px: Size
     heads: tuple[HeadSpec, ...]
-    """In the order of the ONNX outputs."""
+    """In the order of the ONNX outputs; none unless the family is darknet."""
     class_names: tuple[str, ...]
     fit: Fit = "letterbox"
     precision: str = "fp32"
@@ -150,10 +157,15 @@ class Model:
     """Of the ONNX file."""
     batch: int | None = 1
     """Fixed batch size; None when it is dynamic."""
+    family: Family = "darknet"
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    outputs: YoloOutputs | SemanticOutputs | None = None
+    """What to read instead of heads; None when the family is darknet."""
 
 
 Heads = Sequence[NDArray[np.float32]]
-"""The network's raw outputs, float32[N, channels, rows, columns] each, in `Model.heads` order."""
+"""The network's raw outputs, float32[N, channels, rows, columns] each, in `Model.heads` order;
+else the outputs that `Model.outputs` names, as it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,15 +264,67 @@ class Masks:
             self.frame_px,
         )
 
+    def box(self, row: int) -> tuple[int, int, int, int]:
+        """Give the pixels that one mask may touch: left, top, right, bottom inside the frame.
+
+        (0, 0, 0, 0) when there are none.
+        """
+        from edgeseg.masks.certainty import box_of
+
+        return box_of(self, row)
+
+    def pixels(self, row: int) -> NDArray[np.bool_]:
+        """Give bool[h, w] of the box of one mask; bool[0, 0] without one."""
+        from edgeseg.masks.compact import pixels
+
+        return pixels(self, row)
+
+    def dense(self) -> NDArray[np.bool_]:
+        """Give bool[N, H, W], each mask as large as the frame."""
+        from edgeseg.masks.compact import dense
+
+        return dense(self)
+
+    def polygons(
+        self, *, tolerance_px: float = 0.0
+    ) -> list[list[tuple[NDArray[np.float32], bool]]]:
+        """Give for each mask its rings: float32[K, 2] points (x, y), and whether it is a hole.
+
+        Points are in the frame, exact along pixels' edges at 0, else thinned out within the
+        tolerance (`_native.trace_polygons`). Holes follow their outer ring.
+        """
+        from edgeseg.masks.compact import polygons
+
+        return polygons(self, tolerance_px)
+
+    def to_coco(self) -> list[dict[str, object]]:
+        """Give for each mask COCO's {"size": [H, W], "counts": text} of the whole frame."""
+        from edgeseg.masks.compact import to_coco
+
+        return to_coco(self)
+
+
+NO_CLASS = 65535
+"""In a class map: the pixel is of no class of the model."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClassMap:
-    """The class of every pixel, as a semantic network gave it."""
+    """The class of every pixel, as a semantic network gave it or object masks composed it."""
 
     classes: NDArray[np.uint16]
-    """uint16[rows, columns], indices into the class names; at the network's resolution."""
+    """uint16[rows, columns], indices into the class names or NO_CLASS; at the network's
+    resolution."""
     region: tuple[float, float, float, float]
     """x, y, width, height of the frame inside the map, in its pixels."""
+    background: int | None = None
+    """The class that stands for no object, and is not drawn; may be NO_CLASS."""
+
+    def dense(self, size_px: Size) -> NDArray[np.uint16]:
+        """Give uint16[H, W], the class of each pixel of a frame of that size (nearest)."""
+        from edgeseg.class_maps import stretched
+
+        return stretched(self, size_px)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,33 +353,27 @@ class Result:
     """In step with the detections; None without masks."""
     class_map: ClassMap | None = None
     """Of a semantic network."""
+    foreground: NDArray[np.uint8] | None = None
+    """uint8[H, W], 0 (background) to 255 (foreground), at the frame's size; None if not asked."""
 
     def to_dict(self) -> dict[str, object]:
         """Give the JSONL object of this frame (see README, section Results)."""
-        width, height = self.frame.size_px
-        record: dict[str, object] = {
-            "frame": self.frame.index,
-            "time_s": round(self.frame.time_s, 6),
-            "width": width,
-            "height": height,
-            "objects": [
-                {
-                    "class_id": class_id,
-                    "class": self.class_name(class_id),
-                    "score": round(score, 6),
-                    "box": [round(edge, 2) for edge in box],
-                }
-                for box, score, class_id in zip(
-                    self.detections.boxes_px.tolist(),
-                    self.detections.scores.tolist(),
-                    self.detections.class_ids.tolist(),
-                    strict=True,
-                )
-            ],
-        }
-        if self.frame.path is not None:
-            record["path"] = self.frame.path
-        return record
+        from edgeseg.records import to_dict
+
+        return to_dict(self)
+
+    def class_areas(self) -> list[dict[str, object]]:
+        """Give class_id, class and area, a fraction of the frame, of each class of the map.
+
+        In the order of the classes; pixels of no class are left out.
+        """
+        from edgeseg.class_maps import areas
+
+        found = {} if self.class_map is None else areas(self.class_map)
+        return [
+            {"class_id": class_id, "class": self.class_name(class_id), "area": round(area, 6)}
+            for class_id, area in found.items()
+        ]
 
     def class_name(self, class_id: int) -> str:
         """Name of a class; its number when the names file is too short."""
@@ -324,23 +382,11 @@ class Result:
         return str(class_id)
 
     def to_supervision(self) -> supervision.Detections:
-        """Convert for the `supervision` package.
+        """Convert for the `supervision` package, with dense masks and identities if there are any.
 
-        Raises MissingDependencyError when it is not installed.
+        Identity 0 is of what has none yet. Raises MissingDependencyError when it
+        is not installed.
         """
-        try:
-            import supervision
-        except ImportError as error:
-            from edgeseg.errors import MissingDependencyError
+        from edgeseg.records import to_supervision
 
-            raise MissingDependencyError(
-                "to_supervision() needs the package supervision",
-                hint="Install it: pip install supervision",
-            ) from error
-        names = [self.class_name(i) for i in self.detections.class_ids.tolist()]
-        return supervision.Detections(
-            xyxy=self.detections.boxes_px,
-            confidence=self.detections.scores,
-            class_id=self.detections.class_ids.astype(int),
-            data={"class_name": np.array(names, dtype=str)},
-        )
+        return to_supervision(self)

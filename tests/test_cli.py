@@ -38,7 +38,7 @@ def test_flags_beat_the_environment_which_beats_the_file(
     assert rows["conf"] == ("0.3", "flag")
     assert rows["iou"] == ("0.2", "EDGESEG_IOU")
     assert rows["max-frames"] == ("7", "edgeseg.toml")
-    assert rows["labels"] == ('"multi"', "default")
+    assert rows["labels"] == ('"auto"', "default")
 
 
 def test_what_config_prints_is_a_config_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,3 +53,18 @@ def test_the_pipeline_benchmark_gives_rates_and_ratios(
     assert all(ratio > 0 for ratio in report["ratios"].values())
     assert 0 < report["peak_memory_mb"] < 1000
     assert report["first_result_s"] > 0
+
+
+def test_the_int8_benchmark_measures_frames_side_by_side(
+    yolov3_tiny: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGESEG_CACHE_DIR", str(yolov3_tiny.weights.parents[1]))
+    write_clip(tmp_path / "clip.mp4", 8)
+    output = tmp_path / "int8.json"
+    options = ("--size", "96", "--rounds", "1", "--frames", "1", "--output", output)
+    calib = ("--calib", tmp_path / "clip.mp4")
+    run_tool("bench_int8.py", "--models", "yolov3-tiny", *calib, *options)
+    model = json.loads(output.read_text())["models"]["yolov3-tiny"]
+    assert {ratio.split(",")[0] for ratio in model["ratio"]} == {"side by side", "wall", "cpu"}
+    assert all(ratio > 0 for ratio in model["ratio"].values())
+    assert all(fps > 0 for fps in model["side_by_side_fps"].values())

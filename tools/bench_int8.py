@@ -3,8 +3,10 @@
     python tools/bench_int8.py [--models yolov3-tiny yolov3] [--rounds 9] [--output FILE]
 
 Both take turns, round after round, in one process on the same cores; the JSON
-holds every round, the medians, and the ratio of each round's rates. `cpu` is
-the same by processor time with one thread, which a busy machine disturbs less.
+holds every round, the medians, and the ratio of each round's rates. Three ways:
+`side by side` is what `edgeseg run` does with a file, a frame on each core;
+`wall` is one frame on all cores, as for a camera; `cpu` is processor time with
+one thread, which a busy machine disturbs less.
 yolov3's weights are random: they change no time. Without --calib the scales
 come from the demo clip, which is enough for measuring speed, not for use.
 """
@@ -18,6 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +56,17 @@ def _measure(name: str, options: argparse.Namespace, folder: Path) -> dict[str, 
     cores = available_cpus()
     wall = _alternate(models, cores, options, time.perf_counter)
     cpu = _alternate(models, 1, options, time.process_time)
+    beside = _alternate(models, cores, options, time.perf_counter, throughput=True)
     return {
+        "side_by_side_ms": beside,
         "wall_ms": wall,
         "cpu_ms": cpu,
         "median_ms": {key: statistics.median(values) for key, values in wall.items()},
+        "side_by_side_fps": {
+            key: 1000 / statistics.median(values) for key, values in beside.items()
+        },
         "ratio": {
+            f"side by side, {cores} threads": _ratio(beside),
             f"wall, {cores} threads": _ratio(wall),
             "cpu, 1 thread": _ratio(cpu),
         },
@@ -91,21 +100,38 @@ def _alternate(
     threads: int,
     options: argparse.Namespace,
     clock: Callable[[], float],
+    *,
+    throughput: bool = False,
 ) -> dict[str, list[float]]:
-    """Give milliseconds a frame, by model and round."""
-    engines = {key: OnnxRuntimeEngine(model, threads=threads) for key, model in models.items()}
+    """Give milliseconds a frame, by model and round; with `throughput` in as many lanes as a run.
+
+    A lane's frames are the round's: all lanes together take `frames` for each lane.
+    """
+    engines = {
+        key: OnnxRuntimeEngine(model, threads=threads, throughput=throughput)
+        for key, model in models.items()
+    }
     size = (options.size, options.size)
     tensor = np.random.default_rng(0).random((1, 3, *size), np.float32)
     batch = Batch(tensor, (Letterbox.fit(size, size),))
-    for engine in engines.values():
-        engine.infer(batch)
+
+    def lane(engine: OnnxRuntimeEngine, frames: int) -> None:
+        for _ in range(frames):
+            engine.infer(batch)
+
+    lanes = max(engine.lanes for engine in engines.values())
     rounds: dict[str, list[float]] = {key: [] for key in engines}
-    for _ in range(options.rounds):
-        for key, engine in engines.items():
-            start = clock()
-            for _ in range(options.frames):
-                engine.infer(batch)
-            rounds[key].append((clock() - start) / options.frames * 1000)
+    with ThreadPoolExecutor(lanes) as pool:
+        for engine in engines.values():
+            list(pool.map(lambda _, engine=engine: lane(engine, 1), range(engine.lanes)))
+        for _ in range(options.rounds):
+            for key, engine in engines.items():
+                start = clock()
+                waiting = [pool.submit(lane, engine, options.frames) for _ in range(engine.lanes)]
+                for one in waiting:
+                    one.result()
+                frames = options.frames * engine.lanes
+                rounds[key].append((clock() - start) / frames * 1000)
     return rounds
 
 

@@ -55,6 +55,12 @@ void check_adjacent(const py::array& array, const std::string& name, int axis) {
     }
 }
 
+void check_contiguous(const py::array& array, const std::string& name) {
+    if (!(array.flags() & py::array::c_style)) {
+        refuse(name, " must be contiguous; pass np.ascontiguousarray(", name, ")");
+    }
+}
+
 void check_writeable(const py::array& array, const std::string& name) {
     if (!array.writeable()) refuse(name, " must be writeable, got a read-only array");
 }

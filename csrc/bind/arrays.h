@@ -28,6 +28,9 @@ void check(const pybind11::array& array, const std::string& name, const Wanted& 
 // Throws ValueError unless neighbours along `axis` are adjacent in memory.
 void check_adjacent(const pybind11::array& array, const std::string& name, int axis);
 
+// Throws ValueError unless the array lies in memory row after row without gaps.
+void check_contiguous(const pybind11::array& array, const std::string& name);
+
 // Throws ValueError when the array cannot be written to.
 void check_writeable(const pybind11::array& array, const std::string& name);
 

@@ -9,6 +9,14 @@ PYBIND11_MODULE(_native, module) {
     edgeseg::bind::register_letterbox(module);
     edgeseg::bind::register_decode(module);
     edgeseg::bind::register_nms(module);
+    edgeseg::bind::register_argmax(module);
+    edgeseg::bind::register_prototypes(module);
+    edgeseg::bind::register_crop_resize(module);
+    edgeseg::bind::register_masks(module);
+    edgeseg::bind::register_polygons(module);
+    edgeseg::bind::register_rle(module);
+    edgeseg::bind::register_motion(module);
+    edgeseg::bind::register_tracker(module);
 #if defined(EDGESEG_WITH_CUDA)
     edgeseg::bind::register_cuda(module);
 #endif

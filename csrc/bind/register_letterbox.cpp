@@ -3,6 +3,7 @@
 #include <array>
 
 #include "bind/arrays.h"
+#include "bind/images.h"
 #include "bind/register.h"
 #include "cpu/simd.h"
 #include "ops/checks.h"
@@ -13,38 +14,27 @@ namespace py = pybind11;
 namespace edgeseg::bind {
 namespace {
 
-int side(const py::array& array, const char* name, int axis) {
-    const py::ssize_t length = array.shape(axis);
-    if (length > core::kMaxSourceSide) {
-        refuse(name, " must have sides of at most ", core::kMaxSourceSide, " pixels, got ", length);
-    }
-    return static_cast<int>(length);
-}
-
-core::ImageView image_view(const py::array& image) {
-    check<std::uint8_t>(image, "image", {"uint8", {-1, -1, 3}});
-    return {static_cast<const std::uint8_t*>(image.data()),
-            side(image, "image", 1),
-            side(image, "image", 0),
-            image.strides(0),
-            image.strides(1),
-            image.strides(2)};
-}
-
 core::PlanesView planes_view(py::array& out) {
     check<float>(out, "out", {"float32", {3, -1, -1}});
     check_adjacent(out, "out", 2);
     check_writeable(out, "out");
-    return {static_cast<float*>(out.mutable_data()), side(out, "out", 2), side(out, "out", 1),
-            stride<float>(out, 0), stride<float>(out, 1)};
+    return {static_cast<float*>(out.mutable_data()), side(out, "out", 2),
+            side(out, "out", 1), stride<float>(out, 0), stride<float>(out, 1)};
+}
+
+core::Sampling sampling_named(const std::string& name) {
+    if (name == "ends") return core::Sampling::kEnds;
+    if (name == "centres") return core::Sampling::kCentres;
+    refuse("sampling must be \"ends\" or \"centres\", got \"", name, "\"");
 }
 
 void bound_letterbox(const py::array& image, py::array out, const std::array<int, 4>& region,
-                     float pad, bool fill, const std::string& simd) {
+                     float pad, bool fill, const std::string& sampling, const std::string& simd) {
     const core::ImageView source = image_view(image);
     const core::PlanesView planes = planes_view(out);
     const SimdLevel level = simd_level_named(simd);
-    const LetterboxOptions options = {{region[0], region[1], region[2], region[3]}, pad, fill};
+    const LetterboxOptions options = {
+        {region[0], region[1], region[2], region[3], sampling_named(sampling)}, pad, fill};
     const py::gil_scoped_release release;
     letterbox(Device::kCpu, source, planes, options, level);
 }
@@ -56,7 +46,7 @@ void register_letterbox(py::module_& module) {
                "Resize a BGR picture into a region of an RGB tensor and fill the rest.",
                py::arg("image").noconvert(), py::arg("out").noconvert(), py::arg("region"),
                py::kw_only(), py::arg("pad") = 127.5f, py::arg("fill") = true,
-               py::arg("simd") = "auto");
+               py::arg("sampling") = "ends", py::arg("simd") = "auto");
 }
 
 }  // namespace edgeseg::bind

@@ -15,7 +15,7 @@ std::vector<Column> columns_of(const core::ImageView& image, const core::Region&
     std::vector<Column> columns;
     columns.reserve(static_cast<std::size_t>(region.width));
     for (int x = 0; x < region.width; ++x) {
-        const core::Tap tap = core::tap(x, region.width, image.width);
+        const core::Tap tap = core::tap(x, region.width, image.width, region.sampling);
         columns.push_back(
             {tap.index * image.pixel_stride, tap.next * image.pixel_stride, tap.weight});
     }
@@ -26,7 +26,9 @@ std::vector<Column> columns_of(const core::ImageView& image, const core::Region&
 class BlendedRows {
  public:
     BlendedRows(const core::ImageView& image, const core::Region& region)
-        : image_(image), columns_(columns_of(image, region)) {
+        : image_(image),
+          columns_(columns_of(image, region)),
+          total_(core::tap_total(region.width, region.sampling)) {
         for (Slot& slot : slots_) slot.values.resize(3 * columns_.size());
     }
 
@@ -47,7 +49,6 @@ class BlendedRows {
     };
 
     void blend(const std::uint8_t* row, float* out) const {
-        const int total = core::tap_total(static_cast<int>(columns_.size()));
         const std::ptrdiff_t green = image_.channel_stride;
         const std::ptrdiff_t offsets[3] = {2 * green, green, 0};
         for (std::size_t x = 0; x < columns_.size(); ++x) {
@@ -55,13 +56,14 @@ class BlendedRows {
             for (std::size_t plane = 0; plane < 3; ++plane) {
                 const std::uint8_t* channel = row + offsets[plane];
                 out[plane * columns_.size() + x] = static_cast<float>(core::blend_columns(
-                    channel[column.first], channel[column.next], column.weight, total));
+                    channel[column.first], channel[column.next], column.weight, total_));
             }
         }
     }
 
     const core::ImageView& image_;
     std::vector<Column> columns_;
+    int total_;
     Slot slots_[2];  // the one given last is the second
 };
 
@@ -70,10 +72,10 @@ class BlendedRows {
 void resize_baseline(const core::ImageView& image, const core::PlanesView& out,
                      const core::Region& region) {
     BlendedRows rows(image, region);
-    const float unit = core::column_unit(region.width);
+    const float unit = core::column_unit(region.width, region.sampling);
     for (int y = 0; y < region.height; ++y) {
-        const core::Tap tap = core::tap(y, region.height, image.height);
-        const float fraction = core::row_fraction(tap, region.height);
+        const core::Tap tap = core::tap(y, region.height, image.height, region.sampling);
+        const float fraction = core::row_fraction(tap, region.height, region.sampling);
         const float* upper = rows.get(tap.index);
         const float* lower = rows.get(tap.next);
         for (int plane = 0; plane < 3; ++plane) {

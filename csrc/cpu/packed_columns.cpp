@@ -6,9 +6,9 @@ PackedColumns::PackedColumns(const core::ImageView& image, const core::Region& r
     const int blocks = (region.width + block - 1) / block;
     first.resize(static_cast<std::size_t>(blocks) * static_cast<std::size_t>(block));
     weights.resize(2 * first.size());
-    const int total = core::tap_total(region.width);
+    const int total = core::tap_total(region.width, region.sampling);
     for (int x = 0; x < region.width; ++x) {
-        const core::Tap tap = core::tap(x, region.width, image.width);
+        const core::Tap tap = core::tap(x, region.width, image.width, region.sampling);
         first[x] = 3u * static_cast<std::uint32_t>(tap.index);
         weights[2 * x] = static_cast<std::int16_t>(total - tap.weight);
         weights[2 * x + 1] = static_cast<std::int16_t>(tap.weight);
@@ -18,9 +18,10 @@ PackedColumns::PackedColumns(const core::ImageView& image, const core::Region& r
 }
 
 RowPair row_pair(const core::ImageView& image, const core::Region& region, int y) {
-    const core::Tap tap = core::tap(y, region.height, image.height);
-    return {image.row(tap.index), image.row(tap.next), core::row_fraction(tap, region.height),
-            core::column_unit(region.width)};
+    const core::Tap tap = core::tap(y, region.height, image.height, region.sampling);
+    return {image.row(tap.index), image.row(tap.next),
+            core::row_fraction(tap, region.height, region.sampling),
+            core::column_unit(region.width, region.sampling)};
 }
 
 PlaneRows plane_rows(const core::PlanesView& out, const core::Region& region, int y) {

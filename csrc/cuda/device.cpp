@@ -32,4 +32,10 @@ DeviceFacts facts(int device) {
 
 void use_device(int device) { EDGESEG_CUDA(cudaSetDevice(device)); }
 
+int current_device() {
+    int device = 0;
+    EDGESEG_CUDA(cudaGetDevice(&device));
+    return device;
+}
+
 }  // namespace edgeseg::cuda

@@ -23,4 +23,6 @@ DeviceFacts facts(int device);
 // Make `device` the one of this thread.
 void use_device(int device);
 
+int current_device();
+
 }  // namespace edgeseg::cuda

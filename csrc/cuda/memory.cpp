@@ -43,4 +43,28 @@ void Buffer::fill(int value, cudaStream_t stream) {
     EDGESEG_CUDA(cudaMemsetAsync(data_, value, bytes_, stream));
 }
 
+HostBuffer::HostBuffer(std::size_t bytes, bool mapped) : bytes_(bytes) {
+    if (bytes == 0) refuse("bytes must be 1 or more, got 0");
+    // Portable: whatever device or thread asks for it.
+    EDGESEG_CUDA(
+        cudaHostAlloc(&data_, bytes, cudaHostAllocPortable | (mapped ? cudaHostAllocMapped : 0)));
+    if (!mapped) return;
+    const cudaError_t found = cudaHostGetDevicePointer(&on_device_, data_, 0);
+    if (found != cudaSuccess) cudaFreeHost(data_);
+    EDGESEG_CUDA(found);
+}
+
+HostBuffer::~HostBuffer() { cudaFreeHost(data_); }
+
+void copy(void* target, const void* source, std::size_t bytes, cudaStream_t stream) {
+    if (target == nullptr || source == nullptr) refuse("target and source must not be pointer 0");
+    EDGESEG_CUDA(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDefault, stream));
+}
+
+FreeMemory free_memory() {
+    FreeMemory memory{};
+    EDGESEG_CUDA(cudaMemGetInfo(&memory.free, &memory.total));
+    return memory;
+}
+
 }  // namespace edgeseg::cuda

@@ -19,15 +19,21 @@ class Stream {
     cudaStream_t stream_ = nullptr;
 };
 
+// Let what `stream` is given from here on wait for all that `other` has been given.
+void wait_for(cudaStream_t stream, cudaStream_t other);
+
 // A moment of a stream.
 class Event {
  public:
-    Event();
+    // `blocking`: who waits for it leaves the processor to others.
+    explicit Event(bool blocking = false);
     ~Event();
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
 
+    cudaEvent_t get() const { return event_; }
     void record(cudaStream_t stream);
+    void synchronize() const;
     // Milliseconds from `begin` to this; waits for this.
     float elapsed_ms(const Event& begin) const;
 
@@ -39,6 +45,8 @@ class Event {
 class Graph {
  public:
     static void begin_capture(cudaStream_t stream);
+    // Ends the capture and forgets what it holds; does nothing when there is none.
+    static void abandon_capture(cudaStream_t stream);
 
     // Ends the capture.
     explicit Graph(cudaStream_t stream);

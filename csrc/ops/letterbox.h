@@ -16,10 +16,10 @@ struct LetterboxOptions {
 
 // Resize `image` into `region` of `out` and fill the rest.
 //
-// Bilinear with two taps an axis and no smoothing before a large reduction, placed as Darknet
-// does it, whose networks were trained so: the first pixel falls on the first and the last
-// on the last. (cv2.INTER_LINEAR puts centres on centres; scores of small objects then differ
-// from Darknet's by a few per cent.) Channels come out as red, green,
+// Bilinear with two taps an axis and no smoothing before a large reduction, sampled as the
+// region says and as the network was trained: a Darknet network with the first pixel on the
+// first and the last on the last (scores of small objects differ by a few per cent
+// otherwise), others with centres on centres. Channels come out as red, green,
 // blue, times 1/255; padding is pad/255. Every kernel on every device gives the same bits
 // (core::letterbox_pixel). Reads only the source rows it needs; allocates a few rows.
 //

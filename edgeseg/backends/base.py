@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from edgeseg.types import Batch, Detections, Frame, Heads, Letterbox
+from edgeseg.types import Batch, Detections, Frame, Heads, Letterbox, Seen
 
 Labels = Literal["multi", "best"]
 """`multi`: one box may carry several classes, as in Darknet. `best`: only its best class."""
@@ -19,8 +19,11 @@ class Backend(Protocol):
     def preprocess(self, frame: Frame) -> Batch:
         """Bring a frame to the network's input. The batch is valid until the next call."""
 
-    def detect(self, heads: Heads, letterbox: Letterbox) -> Detections:
-        """Turn raw heads into detections: decode, then NMS."""
+    def detect(self, heads: Heads, letterbox: Letterbox) -> Detections | Seen:
+        """Turn raw heads into detections: decode, then NMS.
+
+        With masks, or instead a class map, where the network brings them.
+        """
 
     def close(self) -> None:
         """Release memory."""

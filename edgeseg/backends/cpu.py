@@ -20,7 +20,7 @@ class CpuBackend:
         self._input_px = model.input_px
         self._fit = model.fit
         self._specs = [native_spec(spec) for spec in model.heads]
-        self._heads = model.heads
+        self._classes = max((head.classes for head in model.heads), default=0)
         self.retune(options if options is not None else DetectOptions())
         width, height = model.input_px
         self._tensor = np.empty((1, 3, height, width), np.float32)
@@ -28,6 +28,10 @@ class CpuBackend:
 
     def preprocess(self, frame: Frame) -> Batch:
         """Bring a frame to the network's input. The batch is valid until the next call."""
+        if not isinstance(frame.image, np.ndarray):
+            raise ValueError(  # noqa: TRY004 - a wrong argument, as everywhere
+                "the frame lies on the GPU, the backend is cpu; pass numpy.asarray(frame.image)"
+            )
         letterbox = self._letterbox
         moved = letterbox is None or letterbox.source_px != frame.size_px
         if letterbox is None or moved:
@@ -51,7 +55,7 @@ class CpuBackend:
             boxes, scores, class_ids = boxes[wanted], scores[wanted], class_ids[wanted]
         if len(scores) == 0:
             return Detections.empty()
-        keep, scores = self._suppress(options, boxes, scores, class_ids)
+        keep, scores = suppress(options, boxes, scores, class_ids)
         boxes_px = letterbox.to_source(boxes[keep])
         found = Detections(boxes_px, scores, class_ids[keep])
         visible: NDArray[np.bool_] = np.all(boxes_px[:, :2] < boxes_px[:, 2:], axis=1)
@@ -62,40 +66,40 @@ class CpuBackend:
 
         Raises ValueError when a class to keep is none of the model's.
         """
-        self._tuning = options, _wanted_classes(options.class_ids, self._heads)
+        self._tuning = options, wanted_classes(options.class_ids, self._classes)
 
     def close(self) -> None:
         """Release memory."""
         self._tensor = np.empty((1, 3, 0, 0), np.float32)
         self._letterbox = None
 
-    def _suppress(
-        self,
-        options: DetectOptions,
-        boxes: NDArray[np.float32],
-        scores: NDArray[np.float32],
-        class_ids: NDArray[np.int32],
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Give the indices of the boxes that stay, and their scores."""
-        if options.nms == "soft":
-            return _native.soft_nms(
-                boxes,
-                scores,
-                class_ids,
-                min_score=options.conf,
-                agnostic=options.agnostic,
-                max_detections=options.max_detections,
-            )
-        keep = _native.nms(
+
+def suppress(
+    options: DetectOptions,
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_ids: NDArray[np.int32],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Give the indices of the boxes that stay, best first, and their scores."""
+    if options.nms == "soft":
+        return _native.soft_nms(
             boxes,
             scores,
             class_ids,
-            options.iou,
-            kind=options.nms,
+            min_score=options.conf,
             agnostic=options.agnostic,
             max_detections=options.max_detections,
         )
-        return keep, scores[keep]
+    keep = _native.nms(
+        boxes,
+        scores,
+        class_ids,
+        options.iou,
+        kind=options.nms,
+        agnostic=options.agnostic,
+        max_detections=options.max_detections,
+    )
+    return keep, scores[keep]
 
 
 def native_spec(spec: HeadSpec) -> _native.YoloHead:
@@ -110,12 +114,10 @@ def native_spec(spec: HeadSpec) -> _native.YoloHead:
     )
 
 
-def _wanted_classes(
-    class_ids: frozenset[int] | None, heads: tuple[HeadSpec, ...]
-) -> NDArray[np.bool_] | None:
+def wanted_classes(class_ids: frozenset[int] | None, classes: int) -> NDArray[np.bool_] | None:
+    """Give bool[classes], those to keep; None for all. Raises ValueError for unknown ones."""
     if class_ids is None:
         return None
-    classes = max((head.classes for head in heads), default=0)
     unknown = sorted(i for i in class_ids if not 0 <= i < classes)
     if unknown:
         raise ValueError(f"class_ids must be from 0 to {classes - 1}, got {unknown[0]}")

@@ -26,6 +26,8 @@ class DetectOptions:
     max_detections: int = 300
     class_ids: frozenset[int] | None = None
     """Only these classes; None is all."""
+    masks: bool = True
+    """Make the masks of a network that brings its own."""
 
     def __post_init__(self) -> None:
         for name in ("conf", "iou"):

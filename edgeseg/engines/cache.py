@@ -29,7 +29,7 @@ from edgeseg.engines.tensorrt.build import (
     refuse_unloadable,
 )
 from edgeseg.engines.tensorrt.device import Device, l4t_release
-from edgeseg.errors import EngineError
+from edgeseg.errors import EngineError, EngineRefusedError
 from edgeseg.files import cache_dir, sha256_of
 from edgeseg.types import Model
 
@@ -39,7 +39,7 @@ WAIT_S = 3600.0
 """How long to wait for another process that builds the same engine."""
 
 Gate = Callable[[Path], Mapping[str, float]]
-"""Compares a new plan with the reference; gives scores, or raises EngineError to refuse it."""
+"""Compares a plan with the reference; gives scores, or raises EngineRefusedError to refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +86,21 @@ def cached_engine(
     """Give the engine of a model for this machine; built when it is not in the cache.
 
     With a GPU a new plan must load before it replaces an older one; with
-    `gate` it must pass that too, else it is dropped and a receipt says so.
-    Two processes do not build the same engine: the second waits up to `wait_s`.
-    Raises EngineError, BuildCancelledError.
+    `gate` it must pass that too, else it is dropped and a receipt says so; so
+    must one from the cache that nobody compared yet. Two processes do not
+    build the same engine: the second waits up to `wait_s`. Raises EngineError,
+    EngineRefusedError, BuildCancelledError, and what `gate` raises.
     """
     identity = identity_of(model, api, device, options)
     found = None if rebuild else look_up(identity)[0]
-    if found is not None:
+    if found is not None and (gate is None or found.receipt.scores):
         return found
     folder, stem = engines_dir(), identity.stem
     lock = folder / f"{stem}.lock"
     with _disk_errors(folder), locked(lock, wait_s=wait_s, purpose=f"building {stem}"):
         found, reason = (None, "") if rebuild else look_up(identity)
         if found is not None:
-            return found
+            return found if gate is None else _proven(found, gate)
         if reason:
             log.warning("engine %s: %s; it is built again", stem, reason)
         _refuse_little_room(folder, model.onnx_path.stat().st_size)
@@ -125,7 +126,7 @@ def cached_engine(
 def look_up(identity: Identity) -> tuple[CachedEngine | None, str]:
     """Give the engine, or None and in one line why there is none; empty when it is just new.
 
-    Raises EngineError for one that its gate refused.
+    Raises EngineRefusedError for one that its gate refused.
     """
     folder = engines_dir()
     plan, receipt_path = (folder / f"{identity.stem}{end}" for end in (".plan", ".json"))
@@ -158,7 +159,7 @@ def _refuse_known(folder: Path, identity: Identity) -> None:
         refused = read_receipt(folder / f"{identity.stem}.refused.json")
     except (OSError, ValueError):
         return
-    raise EngineError(
+    raise EngineRefusedError(
         f"{identity.slot} was built on {refused.built} and refused: {refused.refused}",
         hint="Build it once more with: edgeseg engines build MODEL --rebuild",
     )
@@ -181,13 +182,30 @@ def _promote(candidate: Path, receipt: Receipt, gate: Gate | None) -> CachedEngi
     if gate is not None:
         try:
             receipt = replace(receipt, scores=dict(gate(candidate)))
-        except EngineError as error:
-            replace(receipt, refused=error.message).write(refused)
+        except EngineRefusedError as error:
+            replace(receipt, refused=error.message, scores=error.scores).write(refused)
             raise
     plan = candidate.replace(folder / f"{stem}.plan")
     receipt.write(folder / f"{stem}.json")
     refused.unlink(missing_ok=True)
     return CachedEngine(plan, receipt)
+
+
+def _proven(found: CachedEngine, gate: Gate) -> CachedEngine:
+    """Let an engine of the cache pass the gate too, if it has not."""
+    receipt = found.receipt
+    if receipt.scores:
+        return found
+    try:
+        receipt = replace(receipt, scores=dict(gate(found.plan)))
+    except EngineRefusedError as error:
+        refused = found.plan.with_suffix(".refused.json")
+        replace(receipt, refused=error.message, scores=error.scores).write(refused)
+        found.plan.unlink(missing_ok=True)
+        found.plan.with_suffix(".json").unlink(missing_ok=True)
+        raise
+    receipt.write(found.plan.with_suffix(".json"))
+    return CachedEngine(found.plan, receipt)
 
 
 def _receipt(identity: Identity, plan: Path, built: Built) -> Receipt:

@@ -6,17 +6,18 @@ import contextlib
 import dataclasses
 import json as json_module
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
+    from edgeseg.engines.cache import Gate
     from edgeseg.engines.receipts import Receipt
+    from edgeseg.engines.tensorrt.api import Api
     from edgeseg.engines.tensorrt.network import Placement
-    from edgeseg.engines.tensorrt.watch import Progress
     from edgeseg.engines.upkeep import Here
+    from edgeseg.types import Model
 
 app = App(
     name="engines",
@@ -63,6 +64,8 @@ def build(
     workspace_mb: int | None = None,
     rebuild: Flag = False,
     ignore_memory: Flag = False,
+    device: int = 0,
+    prove: str | None = None,
     json: Flag = False,
 ) -> int:
     """Build a model's TensorRT engine for this machine, unless it is in the cache; give its path.
@@ -91,14 +94,20 @@ def build(
         Build although the engine is there; the old one stays until the new one is proven.
     ignore_memory
         Build although the memory seems too small.
+    device
+        GPU to build for, counted from 0.
+    prove
+        Folder, clip or picture on which fp16 and INT8 are compared with fp32 on the CPU;
+        default: the demo clip. Needs a GPU, and a batch of 1.
     json
         Print the receipt as JSON.
     """
+    from edgeseg.device import device_facts
+    from edgeseg.engines.bar import build_bar
     from edgeseg.engines.cache import cached_engine
     from edgeseg.engines.request import build_options, open_for_build
     from edgeseg.engines.tensorrt.api import load_tensorrt
     from edgeseg.engines.tensorrt.build import Watch
-    from edgeseg.engines.tensorrt.device import find_device
 
     options = build_options(
         batch,
@@ -109,13 +118,15 @@ def build(
     )
     api = load_tensorrt(tensorrt)
     opened = open_for_build(model, weights, size, options)
-    with _bar(opened.name) as progress:
+    gate = _gate(opened, api, prove, device)
+    with build_bar(opened.name) as progress:
         engine = cached_engine(
             opened,
             api,
-            find_device(),
+            device_facts(device),
             options=options,
             rebuild=rebuild,
+            gate=gate,
             watch=Watch(progress, _print_placement),
         )
     if json:
@@ -157,6 +168,24 @@ def prune(*, dry_run: Flag = False) -> int:
     return 0
 
 
+def _gate(model: Model, api: Api, uri: str | None, index: int) -> Gate | None:
+    """Give the gate of a reduced precision; None where nothing can be run or compared.
+
+    Raises DeviceError when frames are named but there is no GPU to see them.
+    """
+    from edgeseg.device import no_device, open_device
+    from edgeseg.engines.proof import gate_for, real_frames
+
+    reason = no_device(index)
+    if uri is not None and reason is not None:
+        raise reason
+    if reason is not None or model.batch not in (1, None):
+        return None
+    if model.precision == "fp32" and uri is None:
+        return None
+    return gate_for(model, api, open_device(index), lambda: real_frames(uri))
+
+
 def _facts(receipt: Receipt) -> str:
     made_for = receipt.identity
     return ", ".join(
@@ -171,9 +200,17 @@ def _facts(receipt: Receipt) -> str:
                 if made_for.dla is not None
                 else "",
                 f"built {receipt.built} in {receipt.build_s:.1f} s",
+                _proof(receipt),
             ),
         )
     )
+
+
+def _proof(receipt: Receipt) -> str:
+    scores = receipt.scores
+    if not scores:
+        return "" if receipt.identity.precision == "fp32" else "not yet compared with fp32"
+    return f"loses {scores.get('lost', 0.0):.1%} of fp32's boxes"
 
 
 def _print_placement(placement: Placement) -> None:
@@ -194,35 +231,3 @@ def _here() -> Here:
     gpu = find_device()
     name, capability = (gpu.name, gpu.compute_capability) if gpu else ("", "")
     return Here(tuple(installed), name, capability, l4t_release())
-
-
-@contextlib.contextmanager
-def _bar(title: str) -> Iterator[Progress]:
-    """Draw a bar on stderr while TensorRT builds; one line without a terminal."""
-    if not sys.stderr.isatty():
-        yield _line_once(f"building the engine of {title}")
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[phase]}", markup=False),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=1.0, phase="")
-        yield lambda share, phase: bar.update(task, completed=share, phase=phase)
-
-
-def _line_once(line: str) -> Progress:
-    """Give a progress that prints its line when the build begins, and no more."""
-    waiting = [line]
-
-    def show(_share: float, _phase: str) -> None:
-        while waiting:
-            print(waiting.pop(), file=sys.stderr, flush=True)
-
-    return show

@@ -34,9 +34,12 @@ class OnnxRuntimeEngine:
         self._session = open_session(
             model.onnx_path, threads=count // self.lanes, precision=model.precision
         )
-        self._input = self._session.get_inputs()[0].name
-        self._half = self._session.get_inputs()[0].type == "tensor(float16)"
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        weights = {tensor.name for tensor in self._session.get_overridable_initializers()}
+        picture = next(i for i in self._session.get_inputs() if i.name not in weights)
+        self._input = picture.name
+        self._dtype = _DTYPES.get(picture.type, np.float32)
+        named = () if model.outputs is None else model.outputs.names
+        self._outputs = list(named) or [output.name for output in self._session.get_outputs()]
         self.description = (
             f"ONNX Runtime {_import_onnxruntime().__version__}, CPU, {model.precision}, "
             + _plural(count, "thread")
@@ -45,13 +48,20 @@ class OnnxRuntimeEngine:
 
     def infer(self, batch: Batch) -> Heads:
         """Run the network. Raises EngineError."""
-        images = batch.tensor.astype(np.float16) if self._half else batch.tensor
+        images = batch.tensor.astype(self._dtype, copy=False)
         heads: Heads = run_session(self._session, {self._input: images}, self._outputs)
-        return [head.astype(np.float32) for head in heads] if self._half else heads
+        half = any(head.dtype == np.float16 for head in heads)
+        return [head.astype(np.float32) for head in heads] if half else heads
 
     def close(self) -> None:
         """Release the network."""
         del self._session
+
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
 
 
 def open_session(path: Path, *, threads: int, precision: str) -> Any:
@@ -74,7 +84,7 @@ def open_session(path: Path, *, threads: int, precision: str) -> Any:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise EngineError(
-            f"ONNX Runtime cannot load {path}: {_first_line(error)}",
+            f"ONNX Runtime cannot load {path}: {first_line(error)}",
             hint="Export it again: edgeseg models export",
         ) from error
 
@@ -86,7 +96,7 @@ def run_session(
     try:
         heads: Heads = session.run(outputs, inputs)
     except Exception as error:
-        raise EngineError(f"ONNX Runtime failed: {_first_line(error)}") from error
+        raise EngineError(f"ONNX Runtime failed: {first_line(error)}") from error
     return heads
 
 
@@ -141,5 +151,6 @@ def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Give the first line of what an error says."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

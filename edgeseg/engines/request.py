@@ -71,6 +71,12 @@ def open_for_build(
     opened = open_model(
         model, weights=weights, size=parse_size(size) if size else None, batch=batch
     )
+    if opened.family != "darknet":
+        raise ConfigError(
+            f"{opened.onnx_path} is of the family {opened.family}: engines are built for "
+            "networks that edgeseg exported",
+            hint="Run it on the CPU: edgeseg run --model FILE.onnx",
+        )
     if opened.batch is not None and opened.batch != batch:
         raise ConfigError(
             f"{opened.onnx_path} was exported for batches of {opened.batch}",

@@ -52,7 +52,8 @@ class MaskMemory:
 def _inside(edges_px: NDArray[np.float32], box_px: NDArray[np.float32]) -> NDArray[np.float32]:
     """Say edges in widths and heights of a box."""
     start, size = np.tile(box_px[:2], 2), np.tile(box_px[2:] - box_px[:2], 2)
-    return (edges_px - start) / np.maximum(size, np.float32(1e-3))
+    inside: NDArray[np.float32] = (edges_px - start) / np.maximum(size, np.float32(1e-3))
+    return inside
 
 
 def _outside(edges: NDArray[np.float32], box_px: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -72,7 +72,8 @@ class MaskHead:
         (logits,) = run_session(self._session, {"crops": crops, "meta": meta(boxes_px)})
         values = logits[:, 0] * np.float32(LOGIT_STEPS) + np.float32(128)
         # Half a step would let the edge move: 128 is where the logit is 0.
-        return np.floor(np.clip(values, 0, 255)).astype(np.uint8)
+        grids: NDArray[np.uint8] = np.floor(np.clip(values, 0, 255)).astype(np.uint8)
+        return grids
 
 
 def meta(boxes_px: NDArray[np.float32]) -> NDArray[np.float32]:

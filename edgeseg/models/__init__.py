@@ -27,16 +27,19 @@ def open_model(
     size: Size | None = None,
     batch: int | None = 1,
     recipe: Recipe | None = None,
+    net_config: Path | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Give a model that an engine can load.
 
     `model` is a registry name (its weights are pulled when needed), a Darknet
-    .cfg (weights of the same stem beside it unless given) or an .onnx that
-    edgeseg exported. Darknet models are converted once and then come from the
-    cache; `progress` hears of the conversion (done, total). `size` is (width,
-    height); `batch=None` leaves the batch open; `recipe` is the precision of a
-    converted model (an .onnx has its own), fp32 unless given. Raises
+    .cfg (weights of the same stem beside it unless given) or an .onnx: one that
+    edgeseg exported, or of a family that it knows (docs/MODELS.md), which
+    `net_config` or a TOML file of the same stem beside it describes.
+    Darknet models are converted once and then come from the cache; `progress`
+    hears of the conversion (done, total). `size` is (width, height);
+    `batch=None` leaves the batch open; `recipe` is the precision of a converted
+    model (an .onnx has its own), fp32 unless given. Raises
     ModelNotFoundError, DarknetError, OnnxModelError, DownloadError, ConfigError.
     """
     from edgeseg.models import registry
@@ -45,7 +48,7 @@ def open_model(
 
     path = Path(model).expanduser()
     if path.suffix.lower() == ".onnx":
-        return _open_onnx(path, weights, names, size)
+        return _open_onnx(path, weights, names, size, net_config)
     name = None
     if path.suffix.lower() == ".cfg":
         cfg, weights = _existing(path), weights or _weights_beside(path)
@@ -68,25 +71,42 @@ def open_model(
     )
 
 
-def _open_onnx(path: Path, weights: Path | None, names: Path | None, size: Size | None) -> Model:
+def _open_onnx(
+    path: Path,
+    weights: Path | None,
+    names: Path | None,
+    size: Size | None,
+    net_config: Path | None,
+) -> Model:
     from edgeseg.models.class_names import read_names
-    from edgeseg.models.onnx_model import read_model
+    from edgeseg.models.families import open_foreign
+    from edgeseg.models.onnx_model import is_exported
 
     if weights is not None:
         raise ConfigError(
             f"{path} holds its own weights, so --weights cannot be used with it",
             hint="Give the .cfg with --model to load other weights.",
         )
-    model = read_model(_existing(path))
+    class_names = None if names is None else read_names(names)
+    if is_exported(_existing(path)):
+        return _open_exported(path, class_names, names, size)
+    return open_foreign(path, names=class_names, size=size, net_config=net_config)
+
+
+def _open_exported(
+    path: Path, class_names: tuple[str, ...] | None, names: Path | None, size: Size | None
+) -> Model:
+    from edgeseg.models.onnx_model import read_model
+
+    model = read_model(path)
     if size is not None and size != model.input_px:
         width, height = model.input_px
         raise OnnxModelError(
             f"{path} was exported at {width}x{height} and cannot run at {size[0]}x{size[1]}",
             hint="Export it again: `edgeseg models export CFG WEIGHTS --size WIDTHxHEIGHT`.",
         )
-    if names is None:
+    if class_names is None:
         return model
-    class_names = read_names(names)
     if len(class_names) != len(model.class_names):
         raise OnnxModelError(
             f"{names} has {len(class_names)} names, {path} has {len(model.class_names)} classes"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
+    from edgeseg.models.darknet.findings import Finding
     from edgeseg.models.inputs import Inputs
     from edgeseg.quantize.recipe import Recipe
     from edgeseg.types import Size
@@ -66,18 +67,28 @@ def pull(
 
 @app.command
 def info(
-    model: str, *, weights: Path | None = None, size: str | None = None, json: Flag = False
+    model: str,
+    *,
+    weights: Path | None = None,
+    names: Path | None = None,
+    size: str | None = None,
+    net_config: Path | None = None,
+    json: Flag = False,
 ) -> int:
     """Describe a model: layers, parameters, operations, heads and anchors.
 
     Parameters
     ----------
     model
-        A registry name, a Darknet .cfg, or an .onnx that edgeseg exported.
+        A registry name, a Darknet .cfg, or an .onnx.
     weights
         Darknet weights, checked against the cfg.
+    names
+        Class names, one a line.
     size
         Network input as 416 or 608x352; default: the model's own.
+    net_config
+        TOML that says how to feed and read an .onnx; default: beside it, same stem.
     json
         Print JSON.
     """
@@ -86,9 +97,10 @@ def info(
     from edgeseg.sizes import parse_size
 
     if Path(model).suffix.lower() == ".onnx":
-        found = onnx_info(Path(model))
+        px = parse_size(size) if size else None
+        found = onnx_info(Path(model), names=names, size=px, net_config=net_config)
     else:
-        files = find_inputs(model, weights)
+        files = find_inputs(model, weights, names)
         found = darknet_info(
             files.cfg,
             weights=files.weights,
@@ -180,21 +192,26 @@ def lint(
     weights: Path | None = None,
     names: Path | None = None,
     *,
+    net_config: Path | None = None,
     strict: Flag = False,
     json: Flag = False,
 ) -> int:
     """Check a cfg, its weights and its class names; say what is wrong, in which line.
+
+    Of an .onnx of another program: whether edgeseg can read it, and what it guesses.
 
     The exit code is 0 without errors, else 3.
 
     Parameters
     ----------
     cfg
-        A Darknet .cfg, or a registry name.
+        A Darknet .cfg, a registry name, or an .onnx.
     weights
         Darknet weights.
     names
         Class names, one a line.
+    net_config
+        TOML that says how to feed and read an .onnx; default: beside it, same stem.
     strict
         Let warnings count as errors.
     json
@@ -206,13 +223,25 @@ def lint(
     from edgeseg.models.darknet.lint import lint as check
     from edgeseg.models.inputs import find_inputs
 
-    files = find_inputs(cfg, weights, names, must_exist=False)
-    findings = check(files.cfg, files.weights, files.names)
+    if Path(cfg).suffix.lower() == ".onnx":
+        findings = _lint_onnx(Path(cfg), names, net_config)
+    else:
+        files = find_inputs(cfg, weights, names, must_exist=False)
+        cfg = str(files.cfg)
+        findings = check(files.cfg, files.weights, files.names)
     if json:
         print(json_module.dumps([dataclasses.asdict(f) for f in findings], indent=2))
     else:
-        print("\n".join(map(str, findings)) or f"{files.cfg}: nothing to complain about")
+        print("\n".join(map(str, findings)) or f"{cfg}: nothing to complain about")
     return 0 if is_clean(findings, strict=strict) else 3
+
+
+def _lint_onnx(path: Path, names: Path | None, net_config: Path | None) -> list[Finding]:
+    from edgeseg.models.class_names import read_names
+    from edgeseg.models.families.lint import lint_onnx
+
+    class_names = None if names is None else read_names(names)
+    return lint_onnx(path, names=class_names, net_config=net_config)
 
 
 def _export(

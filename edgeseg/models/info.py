@@ -13,8 +13,8 @@ from edgeseg.models.darknet.cfg import parse_cfg
 from edgeseg.models.darknet.options import Convolution, Pool, Route, Shortcut, Upsample
 from edgeseg.models.darknet.plan import Layer, Network, plan_network
 from edgeseg.models.darknet.weights import read_weights
-from edgeseg.models.onnx_model import read_model
 from edgeseg.models.zoo import MODELS
+from edgeseg.network_spec import Family, Preprocessing, SemanticOutputs, YoloOutputs
 from edgeseg.sizes import format_size
 from edgeseg.types import HeadSpec, Size
 
@@ -65,6 +65,13 @@ class ModelInfo:
     layers: tuple[LayerInfo, ...] = ()
     """Empty for an ONNX file."""
     weights: WeightsInfo | None = None
+    family: Family = "darknet"
+    outputs: YoloOutputs | SemanticOutputs | None = None
+    """How a network of another family than Darknet's is read."""
+    preprocessing: Preprocessing | None = None
+    """How it is fed."""
+    tensors: tuple[str, ...] = ()
+    """Its inputs and outputs as the file has them."""
 
     @property
     def parameters(self) -> int:
@@ -108,9 +115,20 @@ def darknet_info(
     )
 
 
-def onnx_info(path: Path) -> ModelInfo:
-    """Describe an ONNX file that edgeseg exported. Raises OnnxModelError."""
-    model = read_model(path)
+def onnx_info(
+    path: Path,
+    *,
+    names: Path | None = None,
+    size: Size | None = None,
+    net_config: Path | None = None,
+) -> ModelInfo:
+    """Describe an ONNX file, as `open_model` would open it. Raises ModelError, ConfigError."""
+    from edgeseg.models import open_model
+    from edgeseg.models.families.graph import read_graph
+
+    model = open_model(path, names=names, size=size, net_config=net_config)
+    foreign = model.family != "darknet"
+    graph = read_graph(path)
     return ModelInfo(
         name=model.name,
         file=str(path),
@@ -119,6 +137,15 @@ def onnx_info(path: Path) -> ModelInfo:
         batch=model.batch,
         heads=model.heads,
         class_names=model.class_names,
+        family=model.family,
+        outputs=model.outputs,
+        preprocessing=model.preprocessing if foreign else None,
+        tensors=(
+            *(f"input    {tensor}" for tensor in graph.inputs),
+            *(f"output   {tensor}" for tensor in graph.outputs),
+        )
+        if foreign
+        else (),
     )
 
 
@@ -177,6 +204,12 @@ def info_lines(info: ModelInfo) -> list[str]:
             f"\n         sha256 {info.weights.sha256}"
         )
     lines += [_head_line(number, head) for number, head in enumerate(info.heads)]
+    if info.outputs is not None and info.preprocessing is not None:
+        from edgeseg.models.families.words import feeding, reading
+
+        lines.insert(1, f"family   {info.family}")
+        lines += [*info.tensors, f"read     {reading(info.outputs)}"]
+        lines.append(f"fed      {feeding(info.preprocessing)}")
     if info.layers:
         lines += ["", *_layer_lines(info)]
     return lines

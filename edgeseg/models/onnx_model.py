@@ -10,19 +10,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgeseg.errors import OnnxModelError
 from edgeseg.files import sha256_of
+from edgeseg.models.protobuf import fields, texts
 from edgeseg.types import HeadSpec, Model, Size
 
 FORMAT = 1
 KEY = "edgeseg"
 MAX_METADATA_BYTES = 1 << 22
-MAX_FIELDS = 10_000
 
 _GRAPH = 7
 _METADATA = 14
@@ -88,23 +87,32 @@ class Metadata:
         )
 
 
+def is_exported(path: Path) -> bool:
+    """Say whether edgeseg exported an ONNX file. Raises OnnxModelError as `read_model`."""
+    return KEY in _properties(path)
+
+
 def read_model(path: Path) -> Model:
     """Read an ONNX file that edgeseg exported.
 
     Raises OnnxModelError: not readable, not ONNX, cut off, or without edgeseg's metadata.
     """
+    metadata = read_metadata(path)
     try:
-        with path.open("rb") as file:
-            properties = _properties(file, path)
-        sha256 = sha256_of(path)
+        return metadata.model(path, sha256_of(path))
     except OSError as error:
         raise OnnxModelError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read only what edgeseg wrote beside the network. Raises OnnxModelError."""
+    properties = _properties(path)
     if KEY not in properties:
         raise OnnxModelError(
             f"{path} was not exported by edgeseg: nothing says how to read its outputs",
             hint="Export a Darknet model: `edgeseg models export CFG WEIGHTS --output FILE.onnx`.",
         )
-    return Metadata.from_json(properties[KEY]).model(path, sha256)
+    return Metadata.from_json(properties[KEY])
 
 
 def _metadata(fields: dict[str, Any]) -> Metadata:
@@ -161,16 +169,24 @@ def _positive(value: object) -> float:
     return float(value)
 
 
-def _properties(file: BinaryIO, path: Path) -> dict[str, str]:
+def _properties(path: Path) -> dict[str, str]:
     """Give the metadata properties of an ONNX file; the graph is stepped over."""
+    try:
+        with path.open("rb") as file:
+            return _read_properties(file, path)
+    except OSError as error:
+        raise OnnxModelError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _read_properties(file: BinaryIO, path: Path) -> dict[str, str]:
     properties: dict[str, str] = {}
     has_graph = False
     try:
-        for number, size in _fields(file, path.stat().st_size):
+        for number, size in fields(file, path.stat().st_size):
             has_graph = has_graph or number == _GRAPH
             if number == _METADATA and size <= MAX_METADATA_BYTES:
-                key, value = _pair(file.read(size))
-                properties[key] = value
+                pair = texts(file.read(size), {1: "", 2: ""})
+                properties[pair[1]] = pair[2]
             else:
                 file.seek(size, 1)
     except (ValueError, IndexError) as error:
@@ -180,43 +196,3 @@ def _properties(file: BinaryIO, path: Path) -> dict[str, str]:
     if not has_graph:
         raise OnnxModelError(f"{path} is no ONNX model: it has no graph")
     return properties
-
-
-def _fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int]]:
-    """Walk top-level fields: number and size; the caller consumes the content."""
-    for _ in range(MAX_FIELDS):
-        if file.tell() >= end:
-            return
-        tag = _varint(file)
-        number, wire = tag >> 3, tag & 7
-        if wire == 0:
-            _varint(file)
-            continue
-        if number == 0 or wire not in (1, 2, 5):
-            raise ValueError("unknown field")
-        size = {1: 8, 5: 4}.get(wire) or _varint(file)
-        if file.tell() + size > end:
-            raise ValueError("it is cut off")
-        yield number, size
-    raise ValueError("too many fields")
-
-
-def _varint(file: BinaryIO) -> int:
-    value = 0
-    for shift in range(0, 64, 7):
-        byte = file.read(1)[0]
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value
-    raise ValueError("broken number")
-
-
-def _pair(content: bytes) -> tuple[str, str]:
-    """Decode a StringStringEntryProto: key is field 1, value field 2."""
-    import io
-
-    texts = {1: "", 2: ""}
-    file = io.BytesIO(content)
-    for number, size in _fields(file, len(content)):
-        texts[number] = file.read(size).decode()
-    return texts[1], texts[2]

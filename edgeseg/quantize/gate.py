@@ -101,15 +101,23 @@ def perceiver(engine: Engine, model: Model) -> Perceive:
 
 
 def compare(
-    reference: Perceive, candidate: Perceive, frames: Iterable[Frame], limits: Limits
+    reference: Perceive,
+    candidate: Perceive,
+    frames: Iterable[Frame],
+    limits: Limits,
+    *,
+    enough_boxes: int | None = None,
 ) -> Verdict:
     """Judge `candidate` by the frames; both give detections from a score of `SEEN`.
 
-    Raises what they raise.
+    It ends early once the reference has shown `enough_boxes` sure ones. Raises
+    what they raise.
     """
     tally = _Tally()
     for frame in frames:
         tally.add(reference(frame), candidate(frame))
+        if enough_boxes is not None and tally.boxes >= enough_boxes:
+            break
     return tally.verdict(limits)
 
 
@@ -120,6 +128,11 @@ class _Tally:
         self._frames = self._boxes = self._lost = self._invented = 0
         self._score_errors: list[float] = []
         self._box_errors: list[float] = []
+
+    @property
+    def boxes(self) -> int:
+        """The reference's sure boxes so far."""
+        return self._boxes
 
     def add(self, expected: Detections, seen: Detections) -> None:
         """Count one frame."""

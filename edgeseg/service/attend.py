@@ -58,9 +58,8 @@ class Attendance:
         reread: Reread | None,
     ) -> Iterator[None]:
         """Watch the pipeline inside the block, and heed a reload."""
-        self._vitals.begin(
-            source, pipeline, model=segmenter.model.name, engine=segmenter.engine.description
-        )
+        model, engine, _ = segmenter.description
+        self._vitals.begin(source, pipeline, model=model, engine=engine)
         self.step("waiting for the first result", at_most_s=FIRST_RESULT_S)
         pipeline.on_wait = self._tick
         if self._health is None or reread is None:

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,15 @@ class Recorder:
         if now_s < self._due_s:
             return
         self._due_s = now_s + EVERY_S
-        facts = result.to_dict()
+        facts = replace(result, masks=None, class_map=None).to_dict()
         objects = facts["objects"]
         facts["objects"] = objects[:_MOST_OBJECTS] if isinstance(objects, list) else []
         facts["timings"] = list(self._timings)
         facts["wall_s"] = round(time.time(), 3)
         self._timings.clear()
         step = max(1, -(-frame.size_px[0] // WIDTH_PX))
-        self._waiting.append((facts, np.ascontiguousarray(frame.image[::step, ::step, ::-1])))
+        image = np.asarray(frame.image)  # it may lie on a GPU
+        self._waiting.append((facts, np.ascontiguousarray(image[::step, ::step, ::-1])))
         self._wake.set()
 
     def close(self) -> str | None:

@@ -33,12 +33,19 @@ log = logging.getLogger(__name__)
 
 KINDS: Mapping[str, str] = {
     "window": "live window; q quits, f full screen, s saves a picture (--sink window:)",
-    "video": "annotated video; options crf, preset, codec, fps (--sink out.mp4, .mkv .mov .avi)",
+    "video": "annotated video; options crf, preset, codec, fps (--sink out.mp4, .mkv .mov .avi);"
+    " a cut-out background stays transparent in .mov and .webm",
     "jsonl": "one JSON object a frame (--sink out.jsonl; jsonl:- is standard output)",
     "csv": "one row an object (--sink out.csv)",
-    "yolo": "YOLO labels, one file a frame; option scores=yes (--sink yolo:labels/)",
-    "coco": "COCO JSON with scores (--sink coco:out.json)",
-    "pictures": "annotated pictures; options format, quality (--sink pictures:out/)",
+    "yolo": "YOLO boxes, one file a frame; options scores, images, every (--sink yolo:labels/)",
+    "yolo-seg": "YOLO segments; images=yes makes a data set (--sink 'yolo-seg:set/?images=yes')",
+    "coco": "COCO JSON with scores; options masks=rle|polygon|none, tolerance (--sink out.json)",
+    "masks": "PNG masks, instances.jsonl; options images, every (--sink masks:set/)",
+    "pictures": "annotated pictures; options format, quality (--sink pictures:out/); a cut-out"
+    " background is transparent",
+    "index": "class maps as palette PNG, the pixel is the class (--sink index:folder/)",
+    "segments": "shots, and when each class and track was there; options gap, shortest, shots,"
+    " csv, png (--sink segments:out.json)",
     "null": "nothing is kept (--sink null:)",
 }
 """What each kind of sink does, with an example."""
@@ -58,8 +65,12 @@ EXTENSIONS: Mapping[str, str] = {
 
 _OPTIONS: Mapping[str, frozenset[str]] = {
     "video": frozenset({"crf", "preset", "codec", "fps"}),
-    "yolo": frozenset({"scores"}),
+    "yolo": frozenset({"scores", "images", "every"}),
+    "yolo-seg": frozenset({"scores", "images", "every", "tolerance"}),
+    "coco": frozenset({"masks", "tolerance"}),
+    "masks": frozenset({"images", "every"}),
     "pictures": frozenset({"format", "quality"}),
+    "segments": frozenset({"gap", "shortest", "shots", "csv", "png"}),
 }
 _WITHOUT_PATH = frozenset({"window", "null"})
 
@@ -89,11 +100,14 @@ def make_sinks(specs: Sequence[str]) -> list[Sink]:
     return [_make(spec) for spec in parsed]
 
 
-def default_sinks(info: SourceInfo, output: Path, *, headless: bool = False) -> list[Sink]:
+def default_sinks(
+    info: SourceInfo, output: Path, *, headless: bool = False, alpha: bool = False
+) -> list[Sink]:
     """Choose where results go when the user names nothing.
 
     A window where there is a display; otherwise says why not, and chooses a
-    video (or pictures) and a JSONL file in the folder `output`.
+    video (or pictures) and a JSONL file in the folder `output`. With `alpha`
+    the video is of a format that keeps transparency.
     """
     if not headless:
         from edgeseg.sinks.window import display_available
@@ -102,12 +116,18 @@ def default_sinks(info: SourceInfo, output: Path, *, headless: bool = False) -> 
         if reason is None:
             return make_sinks(["window:"])
         log.warning("%s; writing to %s instead", reason, output)
-    stem = re.sub(r"[^\w.-]+", "-", Path(info.name).stem).strip("-.") or "edgeseg"
+    stem = file_stem(info.name)
     if info.live:
         stem += time.strftime("-%Y%m%d-%H%M%S")
     if info.pictures:
         return make_sinks([f"pictures:{output}", f"jsonl:{output / stem}.jsonl"])
-    return make_sinks([f"video:{output / stem}.mp4", f"jsonl:{output / stem}.jsonl"])
+    ending = "webm" if alpha else "mp4"
+    return make_sinks([f"video:{output / stem}.{ending}", f"jsonl:{output / stem}.jsonl"])
+
+
+def file_stem(source: str) -> str:
+    """Give a plain file name, without ending, for what is made from a source."""
+    return re.sub(r"[^\w.-]+", "-", Path(source).stem).strip("-.") or "edgeseg"
 
 
 def targets(specs: Sequence[str]) -> list[Path]:
@@ -145,7 +165,9 @@ def _place(spec: Spec) -> tuple[str, str]:
 
     with writing(spec.path):
         real = os.path.realpath(spec.path)
-    return (spec.kind, real) if spec.kind in ("yolo", "pictures") else ("file", real)
+    if spec.kind in ("yolo", "yolo-seg"):  # files of one name
+        return "yolo", real
+    return (spec.kind, real) if spec.kind in ("masks", "pictures", "index") else ("file", real)
 
 
 def _make(spec: Spec) -> Sink:
@@ -183,6 +205,18 @@ def _make_yolo(spec: Spec) -> Sink:
     return YoloSink(spec)
 
 
+def _make_yolo_seg(spec: Spec) -> Sink:
+    from edgeseg.sinks.yolo import YoloSink
+
+    return YoloSink(spec, segments=True)
+
+
+def _make_masks(spec: Spec) -> Sink:
+    from edgeseg.sinks.masks import MasksSink
+
+    return MasksSink(spec)
+
+
 def _make_coco(spec: Spec) -> Sink:
     from edgeseg.sinks.coco import CocoSink
 
@@ -193,6 +227,18 @@ def _make_pictures(spec: Spec) -> Sink:
     from edgeseg.sinks.pictures import PicturesSink
 
     return PicturesSink(spec)
+
+
+def _make_index(spec: Spec) -> Sink:
+    from edgeseg.sinks.index import IndexSink
+
+    return IndexSink(spec)
+
+
+def _make_segments(spec: Spec) -> Sink:
+    from edgeseg.sinks.segments import SegmentsSink
+
+    return SegmentsSink(spec)
 
 
 def _make_null(spec: Spec) -> Sink:
@@ -207,7 +253,11 @@ _MAKERS: Mapping[str, Callable[[Spec], Sink]] = {
     "jsonl": _make_jsonl,
     "csv": _make_csv,
     "yolo": _make_yolo,
+    "yolo-seg": _make_yolo_seg,
     "coco": _make_coco,
+    "masks": _make_masks,
     "pictures": _make_pictures,
+    "index": _make_index,
+    "segments": _make_segments,
     "null": _make_null,
 }

@@ -40,6 +40,9 @@ class Sink(Protocol):
     def write(self, result: Result, picture: NDArray[np.uint8] | None) -> None:
         """Deliver one result; `picture` is uint8[H, W, 3] BGR, annotated.
 
+        A sink with `takes_alpha` may get uint8[H, W, 4] BGRA, straight (not
+        premultiplied), where the background is cut out; the others get it on black.
+
         The sink must not change the picture nor keep it after the call. Raises
         SinkError when it cannot deliver, StopRequested when the user wants to
         stop.
@@ -51,3 +54,8 @@ class Sink(Protocol):
         Called once, also after errors and when `open` failed. Files get their
         final name here and never before: until then they are called NAME.part.
         """
+
+
+def takes_alpha(sink: Sink) -> bool:
+    """Whether a sink can keep transparency; most have no attribute `takes_alpha`."""
+    return bool(getattr(sink, "takes_alpha", False))

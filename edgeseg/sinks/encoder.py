@@ -45,6 +45,11 @@ PRESETS = (
 # The first one that opens is taken. H.264 in AVI has no proper times.
 _CODECS: Mapping[str, tuple[str, ...]] = {"avi": ("mpeg4",), "webm": ("libvpx", "libvpx-vp9")}
 _H264_FIRST = ("libx264", "libopenh264", "h264_v4l2m2m", "mpeg4")
+ALPHA: Mapping[str, tuple[str, str]] = {
+    "mov": ("prores_ks", "yuva444p10le"),
+    "webm": ("libvpx-vp9", "yuva420p"),
+}
+"""Containers that players read transparency from, with codec and pixel format."""
 
 # swscale's flags: fast bilinear, chroma from every pixel, no shortcuts in
 # rounding. Its default makes greys greenish, this costs the same.
@@ -69,6 +74,9 @@ class Quality:
 class Encoder:
     """One video file being written, in the size of the first picture.
 
+    With `alpha` it takes BGRA and keeps the transparency, as ProRes 4444 in
+    MOV or VP9 in WebM.
+
     Raises SinkError when no encoder works; PyAV's errors and OSError come
     through from `write` and `finish`.
     """
@@ -81,17 +89,24 @@ class Encoder:
         rate: Fraction,
         ticks_per_s: Fraction,
         quality: Quality,
+        *,
+        alpha: bool = False,
     ) -> None:
         self._size_px = size_px
+        self._pixel_format = ALPHA[container][1] if alpha else "yuv420p"
+        self._taken = "bgra" if alpha else "bgr24"
         # 4:2:0 has one colour sample for two by two pixels.
         self._even_px = size_px[0] + size_px[0] % 2, size_px[1] + size_px[1] % 2
-        self._canvas = np.zeros((self._even_px[1], self._even_px[0], 3), np.uint8)
+        channels = 4 if alpha else 3
+        self._canvas = np.zeros((self._even_px[1], self._even_px[0], channels), np.uint8)
         self._hd = size_px[1] >= 720
         self._time_base = 1 / ticks_per_s
         self._rate = rate
         # Kept: making one for each frame costs as much as the conversion.
         self._converter = VideoReformatter()
         names = (quality.codec,) if quality.codec else _CODECS.get(container, _H264_FIRST)
+        if alpha:
+            names = (ALPHA[container][0],)
         reasons = []
         for name in names:
             try:
@@ -107,11 +122,11 @@ class Encoder:
         )
 
     def write(self, picture: Picture, tick: int) -> None:
-        """Encode one picture, uint8[H, W, 3] BGR of any size."""
-        frame = av.VideoFrame.from_numpy_buffer(self._fitted(picture), format="bgr24")
+        """Encode one picture of any size: uint8[H, W, 3] BGR, or BGRA with `alpha`."""
+        frame = av.VideoFrame.from_numpy_buffer(self._fitted(picture), format=self._taken)
         frame = self._converter.reformat(
             frame,
-            format="yuv420p",
+            format=self._pixel_format,
             interpolation=_EXACT,
             dst_colorspace=Colorspace.ITU709 if self._hd else Colorspace.ITU601,
             dst_color_range=ColorRange.MPEG,
@@ -150,7 +165,7 @@ class Encoder:
     def _configure(self, codec: Any) -> None:
         """Set size, time and colours."""
         codec.width, codec.height = self._even_px
-        codec.pix_fmt = "yuv420p"
+        codec.pix_fmt = self._pixel_format
         codec.time_base = self._time_base
         codec.gop_size = max(12, min(250, round(_KEYFRAME_S * self._rate)))
         # The network owns the cores; an encoder thread more costs a sixth more.
@@ -169,7 +184,7 @@ class Encoder:
         if size_px != self._size_px:
             canvas[:] = 0
             x, y, width, height = Letterbox.fit(size_px, self._size_px).region_net
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=self._taken)
             canvas[y : y + height, x : x + width] = frame.reformat(
                 width=width, height=height, interpolation="AREA"
             ).to_ndarray()
@@ -196,6 +211,8 @@ def _container_options(container: str) -> dict[str, str]:
 
 def _codec_options(name: str, quality: Quality) -> dict[str, str]:
     """Translate the quality for one encoder."""
+    if name == "prores_ks":
+        return {"profile": "4444", "vendor": "apl0"}
     if name in ("libx264", "libx265"):
         return {"preset": quality.preset, "crf": str(quality.crf)}
     if name.startswith("libvpx"):

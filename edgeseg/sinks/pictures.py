@@ -14,8 +14,8 @@ from edgeseg.errors import SinkError
 from edgeseg.files import written_aside
 from edgeseg.sinks.aside import prepare_folder, writing
 from edgeseg.sinks.base import RunInfo
+from edgeseg.sinks.frame_names import FrameNames
 from edgeseg.sinks.spec import Spec
-from edgeseg.sinks.yolo import FrameNames
 from edgeseg.types import Frame, Result
 
 FORMATS = ("auto", "jpg", "png")
@@ -24,6 +24,7 @@ FORMATS = ("auto", "jpg", "png")
 class PicturesSink:
     """Writes JPEG or PNG files; a picture keeps its name, and PNG stays PNG.
 
+    A cut-out background is transparent, in PNG; `?format=jpg` makes it black.
     `?format=png` chooses for all, `?quality=95` is JPEG's quality.
     """
 
@@ -33,6 +34,7 @@ class PicturesSink:
         self.name = spec.text
         self._target = spec.path
         self._format = spec.choice("format", "auto", FORMATS)
+        self.takes_alpha = self._format != "jpg"
         self._quality = round(spec.number("quality", 90, 1, 100))
         self._folder: Path | None = None
         self._names = FrameNames()
@@ -45,7 +47,7 @@ class PicturesSink:
         """Write one file. Raises SinkError, also where it would replace the source's picture."""
         if self._folder is None or picture is None:
             raise SinkError(f"{self.name} is not open, or has no picture")
-        ending = self._ending(result.frame)
+        ending = "png" if picture.shape[2] == 4 else self._ending(result.frame)
         path = self._folder / f"{self._names.name(result.frame)}.{ending}"
         if result.frame.path is not None and os.path.realpath(result.frame.path) == str(path):
             raise SinkError(f"{path} is a picture of the source", hint="Choose another folder.")
@@ -64,8 +66,9 @@ class PicturesSink:
 
 
 def save_picture(picture: NDArray[np.uint8], path: Path, ending: str, *, quality: int = 90) -> None:
-    """Write uint8[H, W, 3] BGR as `jpg` or `png`. Raises OSError."""
-    image = Image.fromarray(np.ascontiguousarray(picture[:, :, ::-1]))
+    """Write uint8[H, W, 3] BGR as `jpg` or `png`, or BGRA as `png`. Raises OSError."""
+    order = (2, 1, 0, 3)[: picture.shape[2]]
+    image = Image.fromarray(np.ascontiguousarray(picture[:, :, order]))
     # Not straight to the file: Pillow does not notice when the disk takes only a part.
     encoded = io.BytesIO()
     if ending == "png":

@@ -15,7 +15,7 @@ from edgeseg.errors import ConfigError, SinkError
 from edgeseg.files import part_path
 from edgeseg.sinks.aside import claimed, prepare_file, sink_error, writing
 from edgeseg.sinks.base import RunInfo
-from edgeseg.sinks.encoder import FORMATS, PRESETS, Encoder, Quality
+from edgeseg.sinks.encoder import ALPHA, FORMATS, PRESETS, Encoder, Quality
 from edgeseg.sinks.spec import Spec
 from edgeseg.sinks.timeline import Timeline
 from edgeseg.types import Result
@@ -29,7 +29,8 @@ class VideoSink:
     """Writes annotated frames as they came in time; pictures are shown a second each.
 
     Options: `crf` (0 best to 51), `preset` and `codec` (FFmpeg's names), `fps`
-    (a constant rate instead of the frames' own times).
+    (a constant rate instead of the frames' own times). A cut-out background
+    stays transparent in .mov (ProRes 4444) and .webm (VP9); elsewhere it is black.
     """
 
     needs_picture = True
@@ -48,6 +49,7 @@ class VideoSink:
             preset=spec.choice("preset", "ultrafast", PRESETS),
             codec=spec.options.get("codec"),
         )
+        self.takes_alpha = self._container in ALPHA and self._quality.codec is None
         self._fps = spec.number("fps", 0, 0.01, 1000) if "fps" in spec.options else None
         self._part: Path | None = None
         self._claim: BinaryIO | None = None
@@ -80,6 +82,7 @@ class VideoSink:
                     self._timeline.rate,
                     self._timeline.ticks_per_s,
                     self._quality,
+                    alpha=picture.shape[2] == 4,
                 )
                 log.debug("%s: encoder %s", self.name, self._encoder.codec)
             self._encoder.write(picture, self._timeline.tick(result.frame.time_s))

@@ -28,7 +28,7 @@ from edgeseg.engines.receipts import Identity, Receipt, read_receipt
 from edgeseg.engines.tensorrt.api import Api
 from edgeseg.engines.tensorrt.build import BuildOptions, Watch
 from edgeseg.engines.tensorrt.device import Device
-from edgeseg.errors import BuildCancelledError, EngineError
+from edgeseg.errors import BuildCancelledError, EngineError, EngineRefusedError
 from edgeseg.types import Model
 
 Log = pytest.LogCaptureFixture
@@ -173,7 +173,7 @@ def test_a_rebuild_that_fails_keeps_the_old_engine(
 def test_a_gate_decides_and_the_receipt_says_how(rtx: Api, small_model: Model) -> None:
     def refuse(plan: Path) -> dict[str, float]:
         assert plan.stat().st_size > 10_000
-        raise EngineError("only 3 of 10 boxes agree")
+        raise EngineRefusedError("only 3 of 10 boxes agree")
 
     with pytest.raises(EngineError, match="only 3 of 10"):
         cached_engine(small_model, rtx, None, gate=refuse)

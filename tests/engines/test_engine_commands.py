@@ -14,13 +14,11 @@ from small_net import write_small_net
 from trt_packages import fetch_rtx
 
 from edgeseg.cli import call
-from edgeseg.engines import open_engine
 from edgeseg.engines.cache import engines_dir
 from edgeseg.engines.receipts import read_receipt
 from edgeseg.engines.request import parse_batches
 from edgeseg.engines.tensorrt.api import Api
-from edgeseg.errors import ConfigError, EngineError
-from edgeseg.types import Model
+from edgeseg.errors import ConfigError
 
 Output = pytest.CaptureFixture[str]
 
@@ -168,7 +166,7 @@ def environment(cfg: Path) -> dict[str, str]:
 INTERRUPTED = """
 import os, signal, sys, time
 from edgeseg import cli
-from edgeseg.engines import commands
+from edgeseg.engines import bar
 
 waiting = [True]
 
@@ -178,7 +176,7 @@ def interrupt(share, phase):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(1)  # the main thread hears of it meanwhile, however busy the machine is
 
-commands._line_once = lambda line: interrupt
+bar._line_once = lambda line: interrupt
 cli.main(sys.argv[1:])
 """
 
@@ -225,8 +223,3 @@ def test_batches_are_a_number_or_a_range(
 def test_what_is_no_batch_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is no batch size"):
         parse_batches(text)
-
-
-def test_running_an_engine_is_not_promised_yet(small_model: Model) -> None:
-    with pytest.raises(EngineError, match="builds TensorRT engines but cannot run them yet"):
-        open_engine("tensorrt", small_model, backend="cuda")

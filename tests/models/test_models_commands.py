@@ -103,7 +103,7 @@ def test_info_of_a_registry_name_knows_its_weights(small: Path, capsys: Output) 
     [
         (["info", "none.cfg"], 3, "none.cfg does not exist"),
         (["info", "none"], 3, "no model is called 'none'"),
-        (["info", "none.onnx"], 3, "none.onnx cannot be read"),
+        (["info", "none.onnx"], 3, "none.onnx does not exist"),
         (["info", "CFG", "--size", "30"], 3, "needs multiples of 8"),
         (["info", "CFG", "--size", "big"], 2, "'big' is no size"),
         (["info", "CFG", "--weights", "CFG"], 3, "weights"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import definitions
+import definitions_families
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -58,6 +59,35 @@ def test_every_kernel_gives_the_bits_of_the_definition_in_core(level, hw, inner,
     assert same_bits(
         run(image, size, region=region, simd=level), run(image, size, region=region, simd="core")
     )
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("hw", SIZES)
+@pytest.mark.parametrize("size", [(96, 64), (33, 127), (1, 1)])
+def test_centres_on_centres_follow_their_definition(hw, size, level):
+    image = picture(*hw)
+    region = Letterbox.fit((hw[1], hw[0]), size).region_net
+    expected = definitions_families.centred_letterbox(image, size, region, 114)
+    got = run(image, size, pad=114, sampling="centres", simd=level)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=5e-7)
+    assert same_bits(got, run(image, size, pad=114, sampling="centres", simd="core"))
+
+
+def test_centres_on_centres_are_exact_at_the_largest_sizes():
+    image = picture(1, 65535)
+    region = (0, 0, 16383, 1)
+    got = run(image, (16383, 1), region=region, sampling="centres")
+    places = (np.arange(16383) + 0.5) * 65535 / 16383 - 0.5
+    red = np.interp(places, np.arange(65535), image[0, :, 2]) / 255
+    np.testing.assert_allclose(got[0, 0], red, rtol=0, atol=5e-7)
+
+
+def test_centres_on_centres_are_opencvs():
+    cv2 = pytest.importorskip("cv2")
+    image = picture(123, 207)
+    got = run(image, (64, 48), region=(0, 0, 64, 48), sampling="centres")
+    expected = cv2.resize(image.astype(np.float32), (64, 48), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(got * 255, expected[:, :, ::-1].transpose(2, 0, 1), atol=1e-3)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -78,6 +78,7 @@ REFUSED = [
     (letterbox, {"out": misaligned(OUT)}, ValueError, "out must be aligned"),
     (letterbox, {"region": (0, 0, 17, 16)}, ValueError, r"region .* 16 x 16, got \(0, 0, 17, 16\)"),
     (letterbox, {"region": (-1, 0, 4, 4)}, ValueError, "region"),
+    (letterbox, {"sampling": "middle"}, ValueError, 'sampling must be "ends" or "centres"'),
     (letterbox, {"region": (0, 0, 0, 4)}, ValueError, "region"),
     (letterbox, {"region": (2**31 - 1, 0, 2**31 - 1, 1)}, ValueError, "region"),
     (letterbox, {"region": (0, 0, 4)}, TypeError, "region"),

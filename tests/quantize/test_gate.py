@@ -87,3 +87,12 @@ def test_iou_is_intersection_over_union() -> None:
     a = np.array([[0, 0, 2, 2], [0, 0, 0, 0]], np.float32)
     b = np.array([[1, 1, 3, 3], [5, 5, 6, 6]], np.float32)
     assert iou(a, b) == pytest.approx(np.array([[1 / 7, 0], [0, 0]]))
+
+
+def test_enough_boxes_end_the_comparison() -> None:
+    result = compare(
+        lambda _: detections(BOX), lambda _: detections(BOX), FRAMES * 3, LIMITS["int8"],
+        enough_boxes=MIN_BOXES + 2,
+    )  # fmt: skip
+    assert result.passed
+    assert result.frames == result.boxes == MIN_BOXES + 2

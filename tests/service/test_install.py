@@ -319,7 +319,7 @@ def test_status_without_an_instance_says_how_to_get_one(
     from edgeseg.service import instances
 
     monkeypatch.setattr(instances.chosen_names, "__defaults__", (tmp_path,))
-    assert call(["service", "status"]) == 9
+    assert call(["service", "status"]) == ServiceError.exit_code
     assert "edgeseg service install" in capsys.readouterr().out
     with pytest.raises(ConfigError):
         instances.chosen_names("main", tmp_path)

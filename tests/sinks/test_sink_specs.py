@@ -85,7 +85,18 @@ def test_any_text_makes_a_sink_or_a_config_error(text):
 
 @pytest.mark.parametrize(
     "kind",
-    ["window:", "video:a.mp4", "jsonl:a", "csv:a", "yolo:a", "coco:a", "pictures:a", "null:"],
+    [
+        "window:",
+        "video:a.mp4",
+        "jsonl:a",
+        "csv:a",
+        "yolo:a",
+        "yolo-seg:a",
+        "coco:a",
+        "masks:a",
+        "pictures:a",
+        "null:",
+    ],
 )
 def test_every_kind_can_be_made_and_closed_unopened(kind):
     sink: Sink = make_sink(kind)

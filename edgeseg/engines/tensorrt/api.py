@@ -30,9 +30,12 @@ class TensorRt(Protocol):
     ILogger: type[Any]
     IProgressMonitor: type[Any]
     BuilderFlag: b.BuilderFlag
+    DataType: b.DataType
     DeviceType: b.DeviceType
+    ExecutionContextAllocationStrategy: b.ExecutionContextAllocationStrategy
     MemoryPoolType: b.MemoryPoolType
     NetworkDefinitionCreationFlag: b.NetworkDefinitionCreationFlag
+    TensorIOMode: b.TensorIOMode
     Builder: Callable[[b.ILogger], b.Builder]
     OnnxParser: Callable[[b.INetworkDefinition, b.ILogger], b.OnnxParser]
     Runtime: Callable[[b.ILogger], b.Runtime]

@@ -11,6 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+RTX_ONLY = frozenset(
+    {
+        ("BuilderFlag", "REQUIRE_USER_ALLOCATION"),
+        ("IExecutionContext", "is_stream_capturable"),
+    }
+)
+"""What full TensorRT lacks: used only where `Api.rtx` says so."""
+
 
 class ILogger(Protocol):
     """Hears what TensorRT has to say; edgeseg derives from it."""
@@ -154,8 +162,67 @@ class Builder(Protocol):
         """Build; None after errors."""
 
 
+class IExecutionContext(Protocol):
+    """One use of a loaded plan at a time."""
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        """Say how large an open input is; False when the engine cannot take it."""
+
+    def get_tensor_shape(self, name: str) -> Sequence[int]:
+        """Give a shape, -1 where it is still open."""
+
+    def set_tensor_address(self, name: str, memory: int) -> bool:
+        """Say where an input or output lies."""
+
+    def set_device_memory(self, memory: int, size: int) -> None:
+        """Give it scratch memory, aligned to 256 bytes."""
+
+    def execute_async_v3(self, stream_handle: int) -> bool:
+        """Enqueue the network; False after errors."""
+
+    def is_stream_capturable(self, stream: int) -> bool:
+        """Say whether a capture of that stream works. TensorRT-RTX only."""
+
+
 class ICudaEngine(Protocol):
     """A loaded plan."""
+
+    num_io_tensors: int
+    device_memory_size_v2: int
+
+    def get_tensor_name(self, index: int) -> str:
+        """Give the name of an input or output."""
+
+    def get_tensor_mode(self, name: str) -> object:
+        """Say which of both it is."""
+
+    def get_tensor_shape(self, name: str) -> Sequence[int]:
+        """Give its shape, -1 where it is open."""
+
+    def get_tensor_dtype(self, name: str) -> object:
+        """Give the type of its numbers."""
+
+    def create_execution_context(self, strategy: object) -> IExecutionContext | None:
+        """Make a context; None after errors."""
+
+
+class DataType(Protocol):
+    """Types of numbers."""
+
+    FLOAT: object
+    HALF: object
+
+
+class TensorIOMode(Protocol):
+    """Kinds of tensors."""
+
+    INPUT: object
+
+
+class ExecutionContextAllocationStrategy(Protocol):
+    """Who allocates a context's scratch memory."""
+
+    USER_MANAGED: object
 
 
 class Runtime(Protocol):
@@ -169,6 +236,8 @@ class BuilderFlag(Protocol):
     """Switches of a build."""
 
     GPU_FALLBACK: object
+    REQUIRE_USER_ALLOCATION: object
+    """TensorRT-RTX only."""
 
 
 class DeviceType(Protocol):

@@ -147,6 +147,9 @@ class _Job:
         )
         self._config = self._builder.create_builder_config()
         self._config.set_memory_pool_limit(api.trt.MemoryPoolType.WORKSPACE, workspace)
+        if api.rtx:
+            # Else it may allocate while it runs, which no graph can hold.
+            self._config.set_flag(api.trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
         bound_batch(self._builder, self._config, self.network, options.batches)
         if options.dla is not None:
             self.placement = place_on_dla(
@@ -243,5 +246,16 @@ def refuse_unloadable(api: Api, plan: Path) -> None:
     if runtime.deserialize_cuda_engine(plan.read_bytes()) is None:
         raise EngineError(
             f"{api.name} cannot load {plan}: {messages.reason() or 'it does not say why'}",
-            hint="Build it again: edgeseg engines build MODEL --rebuild",
+            hint=load_hint(api),
         )
+
+
+def load_hint(api: Api) -> str:
+    """Say what to do about a plan that does not load."""
+    again = "Build it again: edgeseg engines build MODEL --rebuild"
+    if not api.rtx:
+        return again
+    return (
+        f"{again}. TensorRT-RTX knows GPUs of compute capability 7.5, 8.0, 8.6, 8.9, 12.0 and "
+        "12.1: for another (edgeseg doctor) install TensorRT, or use --backend cpu"
+    )

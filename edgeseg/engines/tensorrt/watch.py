@@ -19,6 +19,10 @@ ERROR = 1
 """ILogger.Severity: 0 is an internal error, 1 an error, 2 a warning; the same in all versions."""
 
 
+MOST = 1000
+"""Messages kept: an engine may run for weeks."""
+
+
 class Messages:
     """What TensorRT said in earnest: the builder raises nothing, it only logs."""
 
@@ -29,10 +33,9 @@ class Messages:
     def take(self, severity: int, message: str) -> None:
         """Keep one message; may be called from any thread."""
         log.debug("TensorRT (%d): %s", severity, message)
-        if severity <= ERROR:
-            self.errors.append(message)
-        elif severity == ERROR + 1:
-            self.warnings.append(message)
+        kept = self.errors if severity <= ERROR else self.warnings
+        if severity <= ERROR + 1 and len(kept) < MOST:
+            kept.append(message)
 
     def reason(self) -> str:
         """Join the errors, each once, to one text."""

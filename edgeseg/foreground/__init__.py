@@ -1,0 +1,1 @@
+"""`--segment foreground`: objects and what moves, before a background of the user's choice."""

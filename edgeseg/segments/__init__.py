@@ -1,0 +1,1 @@
+"""Segmentation of time: shots, and when each class and each track was there."""
