@@ -60,20 +60,21 @@ def print_settings(settings: Settings, origins: dict[str, str]) -> None:
             continue
         flag = flags[field.name]
         value = getattr(settings, field.name)
-        text = f"{flag} = {_toml(value)}" if value is not None else f"# {flag} ="
+        text = f"{flag} = {toml_value(value)}" if value is not None else f"# {flag} ="
         lines.append((text, origins.get(flag, "default")))
     width = min(40, max(len(text) for text, _ in lines))
     for text, origin in lines:
         print(f"{text:<{width}}  # {origin}")
 
 
-def _toml(value: object) -> str:
+def toml_value(value: object) -> str:
+    """Write a value of an option as TOML."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return json.dumps(str(value), ensure_ascii=False)
 
 

@@ -64,6 +64,7 @@ class Segmenter:
         bar: bool = False,
     ) -> None:
         self._settings = settings
+        self._source = source
         self.model = model
         self.engine: Engine | DeviceEngine | None = None
         self.backends: list[Backend | CudaBackend] = []
@@ -85,15 +86,7 @@ class Segmenter:
         from edgeseg.engines import open_engine
         from edgeseg.placement import place_for
 
-        options: dict[str, Any] = {
-            "conf": lowest_score(settings, source),
-            "iou": settings.iou,
-            "labels": settings.labels,
-            "nms": settings.nms,
-            "agnostic": settings.agnostic,
-            "class_ids": settings.class_ids(model.class_names),
-            "masks": settings.masks != "off",
-        }
+        options = _detect_options(settings, model, source)
         place = place_for(
             settings.backend,
             settings.engine,
@@ -166,6 +159,23 @@ class Segmenter:
             max_frames=max_frames,
         )
 
+    def retune(self, settings: Settings) -> bool:
+        """Take the options of detection from `settings`, from the next frame on.
+
+        Gives False, and changes nothing, when a backend cannot do so while it
+        runs. May be called from another thread. Raises ConfigError.
+        """
+        from edgeseg.backends import detect_options
+
+        if self.model is None:
+            return False
+        options = detect_options(self.model, **_detect_options(settings, self.model, self._source))
+        tunes = [getattr(backend, "retune", None) for backend in self.backends]
+        for tune in tunes:
+            if tune is not None and None not in tunes:
+                tune(options)
+        return None not in tunes
+
     def close(self) -> None:
         """Release the network."""
         for follower in self._followers or ():
@@ -210,6 +220,19 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
     ):
         pipeline = segmenter.pipeline(opened, followers=followers, max_frames=settings.max_frames)
         yield from pipeline.results()
+
+
+def _detect_options(settings: Settings, model: Model, source: SourceInfo | None) -> dict[str, Any]:
+    """Give the options of `DetectOptions`. Raises ConfigError for a class the model lacks."""
+    return {
+        "conf": lowest_score(settings, source),
+        "iou": settings.iou,
+        "labels": settings.labels,
+        "nms": settings.nms,
+        "agnostic": settings.agnostic,
+        "class_ids": settings.class_ids(model.class_names),
+        "masks": settings.masks != "off",
+    }
 
 
 def first_use(settings: Settings, *, bar: bool) -> FirstUse:
