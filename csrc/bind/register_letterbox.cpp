@@ -18,8 +18,8 @@ core::PlanesView planes_view(py::array& out) {
     check<float>(out, "out", {"float32", {3, -1, -1}});
     check_adjacent(out, "out", 2);
     check_writeable(out, "out");
-    return {static_cast<float*>(out.mutable_data()), side(out, "out", 2),
-            side(out, "out", 1), stride<float>(out, 0), stride<float>(out, 1)};
+    return {static_cast<float*>(out.mutable_data()), side(out, "out", 2), side(out, "out", 1),
+            stride<float>(out, 0), stride<float>(out, 1)};
 }
 
 core::Sampling sampling_named(const std::string& name) {
