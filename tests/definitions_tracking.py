@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 
+
 def kalman_predict(mean, covariance, dt, unrest):
     """Constant speed, white noise in the acceleration (Bar-Shalom et al., 6.2.2)."""
     step = np.array([[1.0, dt], [0.0, 1.0]])

@@ -13,9 +13,7 @@ from edgeseg import _native
 
 # Quarters: their sums are exact, and ties are common.
 weight = st.one_of(st.integers(-4, 12).map(lambda n: n / 4), st.just(float("nan")))
-small = arrays.arrays(
-    np.float64, st.tuples(st.integers(0, 5), st.integers(0, 6)), elements=weight
-)
+small = arrays.arrays(np.float64, st.tuples(st.integers(0, 5), st.integers(0, 6)), elements=weight)
 
 
 def total(weights, columns) -> float:

@@ -18,7 +18,11 @@ FIELDS = ("boxes", "scores", "class_ids", "ids", "ages", "carried", "sources")
 def arrays(rows):
     """Detections from rows of left, top, right, bottom, score, class."""
     rows = np.array(rows, np.float64).reshape(-1, 6)
-    return rows[:, :4].astype(np.float32), rows[:, 4].astype(np.float32), rows[:, 5].astype(np.int32)
+    return (
+        rows[:, :4].astype(np.float32),
+        rows[:, 4].astype(np.float32),
+        rows[:, 5].astype(np.int32),
+    )
 
 
 class Run:
@@ -169,7 +173,9 @@ def test_a_class_that_lasts_is_taken_over():
 def test_another_label_of_the_same_box_is_the_same_object():
     run = Run()
     for step in range(5):
-        got = run.see(box(100 + step, class_id=2, score=0.9), box(100 + step, class_id=7, score=0.6))
+        got = run.see(
+            box(100 + step, class_id=2, score=0.9), box(100 + step, class_id=7, score=0.6)
+        )
         assert got["ids"].tolist() == [1]
         assert got["class_ids"].tolist() == [2]
 
@@ -359,9 +365,7 @@ any_row = st.tuples(
 @settings(max_examples=80, deadline=None)
 @given(
     frames=st.lists(
-        st.tuples(
-            st.floats(-1e6, 1e6), st.one_of(st.none(), st.lists(any_row, max_size=6))
-        ),
+        st.tuples(st.floats(-1e6, 1e6), st.one_of(st.none(), st.lists(any_row, max_size=6))),
         max_size=12,
     )
 )
