@@ -141,14 +141,14 @@ class StabilityMeter:
         rows, columns = grid.shape
         last = _native.grid_laid(past.last, (rows, columns), fit)
         now_on, last_on = grid >= 128, last >= 128
-        either = np.count_nonzero(now_on | last_on)
+        either = int(np.count_nonzero(now_on | last_on))
         if either:
-            self._overlap.add(np.count_nonzero(now_on & last_on) / either)
+            self._overlap.add(int(np.count_nonzero(now_on & last_on)) / either)
         if past.before is not None:
             before = _native.grid_laid(past.before, (rows, columns), fit)
             before_on = before >= 128
-            taken_back = np.count_nonzero((now_on == before_on) & (now_on != last_on))
-            area = max(np.count_nonzero(now_on), np.count_nonzero(before_on), 1)
+            taken_back = int(np.count_nonzero((now_on == before_on) & (now_on != last_on)))
+            area = max(int(np.count_nonzero(now_on)), int(np.count_nonzero(before_on)), 1)
             self._flicker.add(min(1.0, taken_back / area))
         return _Past(grid, last, past.way.after(region_px), self._frame)
 
