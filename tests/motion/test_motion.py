@@ -86,7 +86,7 @@ def test_a_jump_of_the_exposure_marks_nothing_but_what_moves(gain: float) -> Non
     for i, result in enumerate(results[42:], 2):
         area = sum(np.prod(box[2:] - box[:2]) for box in result.detections.boxes_px)
         assert area < 2.5 * SQUARE**2, f"frame {i} after the jump"
-        left, top, right, bottom = result.detections.boxes_px[0]
+        left, _, right, _ = result.detections.boxes_px[0]
         assert left < 10 + 4 * i + SQUARE / 2 < right
     assert "light" in follower.summary()["motion"]
 
@@ -149,7 +149,7 @@ def test_regions_are_sorted_scored_and_scaled() -> None:
     pixels[10:50, 20:60] = 255
     pixels[60:70, 100:110] = 255
     pixels[90:92, 190:192] = 255  # too small
-    assert 4 < SMALLEST_SHARE * pixels.size
+    assert SMALLEST_SHARE * pixels.size > 4
     found, masks = regions(pixels, (400, 100))
     assert found.boxes_px.tolist() == [[40, 10, 120, 50], [200, 60, 220, 70]]
     assert 1 > found.scores[0] > found.scores[1] > 0.5
