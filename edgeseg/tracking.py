@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import _native
+from edgeseg.masks.moving import joined_masks, moved_masks, no_masks
 from edgeseg.types import Detections, Frame, Masks, Result, Tracks
 
 LOST_S = 2.0
@@ -85,25 +86,6 @@ class TrackFollower:
         return self._tracker.carry(frame.time_s, frame.size_px, image=frame.image)
 
 
-def moved_masks(masks: Masks, from_px: NDArray[np.float32], to_px: NDArray[np.float32]) -> Masks:
-    """Move and stretch each mask as its box went: float32[N, 4] before, float32[N, 4] now."""
-    return replace(
-        masks,
-        regions_px=_moved(masks.regions_px, from_px, to_px),
-        clips_px=_moved(masks.clips_px, from_px, to_px),
-    )
-
-
-def _moved(
-    areas_px: NDArray[np.float32], from_px: NDArray[np.float32], to_px: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    size = np.maximum(from_px[:, 2:] - from_px[:, :2], np.float32(1e-3))
-    scale = (to_px[:, 2:] - to_px[:, :2]) / size
-    corners = areas_px.reshape(-1, 2, 2) - from_px[:, None, :2]
-    moved: NDArray[np.float32] = corners * scale[:, None] + to_px[:, None, :2]
-    return moved.reshape(-1, 4).astype(np.float32)
-
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """The last mask of an identity, as masks of one row, and the box it belonged to."""
@@ -133,7 +115,7 @@ class MaskMemory:
         if not len(rows):
             return None, None
         seen = [self._seen[key] for key in ids[rows].tolist()]
-        now = moved_masks(_joined([item.masks for item in seen]), _boxes(seen), boxes_px[rows])
+        now = moved_masks(joined_masks([item.masks for item in seen]), _boxes(seen), boxes_px[rows])
         return ids[rows], _native.mask_iou(
             now.grids, now.regions_px, now.clips_px, masks.grids, masks.regions_px, masks.clips_px
         )
@@ -162,29 +144,13 @@ class MaskMemory:
             else:
                 rows.append(no_masks(1, size_px))
         self._remember(kept, tracks)
-        return _joined(rows) if rows else no_masks(0, size_px)
+        return joined_masks(rows) if rows else no_masks(0, size_px)
 
     def _remember(self, kept: dict[int, _Seen], tracks: Tracks) -> None:
         """Keep the new masks, and of the others those whose object was shown just now."""
         shown = set(tracks.ids.tolist())
         older = {key: seen for key, seen in self._seen.items() if key in shown}
         self._seen = older | kept
-
-
-def no_masks(count: int, frame_px: tuple[int, int]) -> Masks:
-    """Give `count` objects without a mask."""
-    grids = tuple(np.zeros((0, 0), np.uint8) for _ in range(count))
-    nowhere = np.zeros((count, 4), np.float32)
-    return Masks(grids, nowhere, nowhere, frame_px)
-
-
-def _joined(parts: list[Masks]) -> Masks:
-    return Masks(
-        tuple(grid for part in parts for grid in part.grids),
-        np.concatenate([part.regions_px for part in parts]),
-        np.concatenate([part.clips_px for part in parts]),
-        parts[0].frame_px,
-    )
 
 
 def _boxes(seen: list[_Seen]) -> NDArray[np.float32]:

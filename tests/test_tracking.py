@@ -10,10 +10,11 @@ import pytest
 
 from edgeseg.errors import ConfigError
 from edgeseg.followers import is_tracked, lowest_score, open_followers
+from edgeseg.masks.moving import moved_masks, no_masks
 from edgeseg.pipeline import Lane, Pipeline
 from edgeseg.settings import Settings
 from edgeseg.sources.base import SourceInfo
-from edgeseg.tracking import LOST_S, TrackFollower, moved_masks, no_masks, tracking_floor
+from edgeseg.tracking import LOST_S, TrackFollower, tracking_floor
 from edgeseg.types import Detections, Frame, Masks, Result
 
 SIZE_PX = (320, 240)

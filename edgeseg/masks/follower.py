@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.masks.carry import MaskMemory
+from edgeseg.masks.carry import LastMasks
 from edgeseg.masks.second_look import better_boxes
 from edgeseg.masks.smoothing import MaskSmoother
 from edgeseg.masks.stability import StabilityMeter
@@ -47,7 +47,7 @@ class MaskFollower:
         self._fine = fine
         self._smoother = MaskSmoother() if smooth else None
         self._stability = StabilityMeter()
-        self._memory = MaskMemory()
+        self._memory = LastMasks()
         self._given = 0
         self._left_out = 0
 
