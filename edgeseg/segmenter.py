@@ -77,6 +77,7 @@ class Segmenter:
             self.class_names = model.class_names
             self._load_network(settings, model, source, bar=bar)
         self._followers: Sequence[Follower] | None = None
+        self._running: Sequence[Follower] = ()
         self._one_at_a_time = threading.Lock()
 
     def _load_network(
@@ -151,6 +152,7 @@ class Segmenter:
         max_frames: int | None = None,
     ) -> Pipeline:
         """Join an open source and this network; one pipeline at a time."""
+        self._running = followers
         return Pipeline(
             source,
             self._lanes,
@@ -166,15 +168,21 @@ class Segmenter:
         runs. May be called from another thread. Raises ConfigError.
         """
         from edgeseg.backends import detect_options
+        from edgeseg.backends.base import Tunable
+        from edgeseg.tracking import TrackFollower
 
         if self.model is None:
             return False
         options = detect_options(self.model, **_detect_options(settings, self.model, self._source))
-        tunes = [getattr(backend, "retune", None) for backend in self.backends]
-        for tune in tunes:
-            if tune is not None and None not in tunes:
-                tune(options)
-        return None not in tunes
+        tunable = [backend for backend in self.backends if isinstance(backend, Tunable)]
+        if len(tunable) < len(self.backends):
+            return False
+        for backend in tunable:
+            backend.retune(options)
+        for follower in self._running:
+            if isinstance(follower, TrackFollower):
+                follower.retune(settings.conf)
+        return True
 
     def close(self) -> None:
         """Release the network."""

@@ -41,12 +41,20 @@ class TrackFollower:
         """Begin without objects; `fps` is the source's. Raises ValueError for a bad `conf`."""
         period_s = 1 / fps if fps is not None and fps > 0 else PERIOD_S
         self._tracker = _native.Tracker(conf=conf, lost_s=LOST_S, period_s=period_s)
+        self._conf = self._wanted_conf = conf
         self._watches = detect_every > 1
         self._masks = MaskMemory()
         self._count = IdentityCount()
 
+    def retune(self, conf: float) -> None:
+        """Have another `conf` from the next frame on; may be called from another thread."""
+        self._wanted_conf = conf
+
     def follow(self, result: Result) -> Result:
         """Give the result with `tracks`, and detections and masks in step with them."""
+        if self._wanted_conf != self._conf:
+            self._conf = self._wanted_conf
+            self._tracker.retune(self._conf)
         tracked = self._detected(result) if result.detected else self._carried(result.frame)
         boxes_px, scores, class_ids, ids, ages, carried, sources = tracked
         found = Detections(boxes_px, scores, class_ids)

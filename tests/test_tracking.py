@@ -237,3 +237,14 @@ def test_identities_do_not_depend_on_the_threads(lanes):
 def test_no_masks_has_rows_of_nothing():
     masks = no_masks(2, SIZE_PX)
     assert [grid.shape for grid in masks.grids] == [(0, 0), (0, 0)]
+
+
+def test_another_conf_holds_from_the_next_frame_and_identities_go_on():
+    follower = TrackFollower(conf=0.25)
+    for step in range(3):
+        before = follower.follow(result(step, box(60, 0.95), box(200, 0.4)))
+    follower.retune(0.6)
+    after = follower.follow(result(3, box(60, 0.95), box(120, 0.4)))
+    assert len(before.detections) == 2
+    assert after.tracks.ids[0] == before.tracks.ids[0] == 1
+    assert not np.any(np.isclose(after.detections.boxes_px[:, 0], 100)), "0.4 begins nothing now"

@@ -26,6 +26,8 @@ class Tracker {
  public:
     explicit Tracker(const TrackerOptions& options) : options_(options) {}
 
+    const TrackerOptions& options() const { return options_; }
+    void retune(const TrackerOptions& options) { options_ = options; }
     std::vector<TrackedObject> update(const ScoredBoxes& found, const Moment& moment,
                                       const MaskOverlaps& masks);
     std::vector<TrackedObject> carry(const Moment& moment);

@@ -74,6 +74,9 @@ class Tracker {
     Tracker(const Tracker&) = delete;
     Tracker& operator=(const Tracker&) = delete;
 
+    // Have another `conf` from the next frame on; identities go on. Throws as the constructor.
+    void retune(float conf);
+
     // Take the detections of a frame. Throws std::invalid_argument when the time is not finite or
     // the image is not of the size.
     std::vector<TrackedObject> update(const ScoredBoxes& found, const Moment& moment,
