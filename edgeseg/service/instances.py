@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,11 +51,14 @@ def unit_of(name: str) -> str:
 
 
 def instance_names(folder: Path = CONFIG_DIR) -> list[str]:
-    """Give the names of all instances that have a configuration."""
-    try:
-        return sorted(path.stem for path in folder.glob("*.toml"))
-    except PermissionError as error:
-        raise ServiceError(f"{folder} cannot be read", hint="Run it with sudo.") from error
+    """Give the names of all instances that have a configuration.
+
+    Raises ServiceError for a folder that may not be read.
+    """
+    # A folder that may not be read looks empty to glob.
+    if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
+        raise ServiceError(f"{folder} cannot be read", hint="Run it with sudo.")
+    return sorted(path.stem for path in folder.glob("*.toml"))
 
 
 def chosen_names(name: str | None, folder: Path = CONFIG_DIR) -> list[str]:

@@ -167,8 +167,9 @@ def _systemctl(root: Path, *words: str) -> None:
 
 
 def _tell_udev() -> None:
-    if shutil.which("udevadm") is not None:
-        systemd.attempt("udevadm", "control", "--reload")
+    # Without its daemon the rule is read when that starts.
+    with contextlib.suppress(ServiceError):
+        systemd.attempt("udevadm", "control", "--reload", limit_s=10.0)
 
 
 def _started(unit: str, *, changed: bool) -> Iterator[str]:

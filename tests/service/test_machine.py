@@ -88,3 +88,14 @@ def test_programs_that_fail_or_hang_are_clean_errors() -> None:
         systemd.run("false")
     with pytest.raises(ServiceError, match="did not end"):
         systemd.run("sleep", "5", limit_s=0.1)
+
+
+def test_a_folder_that_may_not_be_read_is_not_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgeseg.service import instances
+
+    assert instances.instance_names(tmp_path / "nowhere") == []
+    monkeypatch.setattr(instances.os, "access", lambda *_: False)
+    with pytest.raises(ServiceError, match="cannot be read"):
+        instances.instance_names(tmp_path)
