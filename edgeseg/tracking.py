@@ -77,7 +77,7 @@ class TrackFollower:
 
     def _detected(self, result: Result) -> _native.Tracked:
         found, frame = result.detections, result.frame
-        image = frame.image if self._watches else None
+        image = frame.host_image if self._watches else None
         ids, overlaps = self._masks.overlaps(self._tracker, result)
         return self._tracker.update(
             found.boxes_px,
@@ -91,7 +91,7 @@ class TrackFollower:
         )
 
     def _carried(self, frame: Frame) -> _native.Tracked:
-        return self._tracker.carry(frame.time_s, frame.size_px, image=frame.image)
+        return self._tracker.carry(frame.time_s, frame.size_px, image=frame.host_image)
 
 
 @dataclass(frozen=True, slots=True)

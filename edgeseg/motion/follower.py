@@ -36,7 +36,7 @@ class MotionWatch:
         if self._last_s == time_s:
             self._clock_s += 1 / NOMINAL_FPS
         self._last_s = time_s
-        moving = self._background.look(result.frame.image, time_s + self._clock_s)
+        moving = self._background.look(result.frame.host_image, time_s + self._clock_s)
         self._states[moving.state] += 1
         self._shaken += moving.pose.shift != (0.0, 0.0)
         self._relit += moving.pose.light_change > TOLD_CHANGE
