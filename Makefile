@@ -6,7 +6,7 @@ NATIVE := CMakeLists.txt pyproject.toml $(shell find csrc cmake -type f)
 CXX_FILES := $(shell find csrc tests/kernels_on_cpu tests/host_driver.cpp -name '*.h' -o -name '*.cpp' -o -name '*.cu')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test camera-test lint format bench gpu-check clean
+.PHONY: help demo test camera-test service-test lint format bench gpu-check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -33,6 +33,9 @@ test: $(VENV)/dev.ok  ## all tests
 
 camera-test: $(VENV)/pip.ok  ## cameras, on a real V4L2 driver in an emulated PC; needs root, see tests/vm/README.md
 	PYTHON=$(BIN)/python tests/vm/camera.sh
+
+service-test: $(VENV)/dev.ok  ## the service, under a real systemd in a container; needs root, see tests/service/README.md
+	PYTHON=$(BIN)/python tests/service/container.sh
 
 lint: $(VENV)/dev.ok  ## format, lint and types, without changing a file
 	$(BIN)/ruff format --check .

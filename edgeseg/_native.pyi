@@ -329,6 +329,9 @@ class Tracker:
     def __init__(
         self, *, conf: float = 0.25, lost_s: float = 2.0, period_s: float = 0.04
     ) -> None: ...
+    def retune(self, conf: float) -> None:
+        """Have another `conf` from the next frame on; identities go on."""
+
     def update(
         self,
         boxes: NDArray[np.float32],

@@ -2,9 +2,10 @@
 
 Exit codes: 0 done; 1 a bug of edgeseg; 2 options or config; 3 model; 4 source;
 5 sink; 6 engine or device; 7 a package is missing; 8 `selftest` found no GPU, or could
-not test all; 130, 143 and 129 when Ctrl-C,
-SIGTERM or the end of the terminal cut a file short (a live source ended that
-way is done: 0).
+not test all; 9 a download failed; 10 the service manager refused; 130, 143 and
+129 when Ctrl-C, SIGTERM or the end of the terminal cut a file short (a live
+source ended that way is done: 0). A service is not started again after 2, 3 and
+7: nothing would be different.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, CycloptsPanel, Group, Parameter
 
 from edgeseg import __version__
-from edgeseg.config_file import config_steps, find_config
-from edgeseg.errors import EdgesegError, EngineError, SinkError
+from edgeseg.config_file import config_steps, find_config, placed, said_of_file
+from edgeseg.errors import ConfigError, EdgesegError, EngineError, SinkError
 from edgeseg.interrupts import raised_as_keyboard_interrupt
+from edgeseg.service.notify import managed
 from edgeseg.settings import Settings
 
 log = logging.getLogger("edgeseg")
@@ -58,7 +62,14 @@ app.command(
 
 SEGMENTS = Group("Segments", sort_key=0)
 
+app.command(
+    "edgeseg.service.commands:app",
+    name="service",
+    help="Keep a run going as a systemd service: install, uninstall, status, logs, print, verify.",
+)
+
 _origins: dict[str, str] = {}
+_tokens: list[str] = []
 
 
 @app.command
@@ -68,11 +79,14 @@ def run(settings: Settings = Settings()) -> int:  # noqa: B008 - frozen, so one 
     Examples: edgeseg run demo://  |  edgeseg run --camera 0  |
     edgeseg run street.mp4 --sink out.mp4 --sink out.jsonl
     """
-    from edgeseg.report import print_summary
+    from edgeseg.report import print_summary, write_summary
     from edgeseg.runner import run as run_pipeline
 
     _set_up_logging(verbose=settings.verbose)
-    summary = run_pipeline(settings, show_progress=True)
+    tokens = tuple(_tokens)
+    summary = run_pipeline(settings, show_progress=True, reread=lambda: settings_of(tokens)[0])
+    if settings.summary is not None:
+        write_summary(summary, settings.summary)
     with contextlib.suppress(OSError):  # the terminal may be gone; the results are not
         print_summary(summary)
     if summary.signal is not None and not summary.live:
@@ -150,6 +164,23 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     return 0 if all(finding.ok for finding in findings if finding.needed) else 1
 
 
+@app.command
+def replay(record: Path, *, output: Path | None = None) -> int:
+    """Show a flight record: why a run ended, its last frames, timings and log lines.
+
+    Parameters
+    ----------
+    record
+        A flight-….zip, or a folder: its newest one.
+    output
+        Write the frames there: a folder for pictures, or a video such as last.mp4.
+    """
+    from edgeseg.service.replay import replay as show
+
+    show(record, output)
+    return 0
+
+
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     sys.exit(call(sys.argv[1:] if tokens is None else tokens))
@@ -161,17 +192,27 @@ def call(tokens: Sequence[str]) -> int:
     verbose = wished or "--verbose" in tokens or "-v" in tokens
     code = 0
     try:
+        _tokens[:] = tokens
         _origins.clear()
         if tokens and tokens[0] in ("run", "segments", "config"):
             app[tokens[0]].config = config_steps(find_config(tokens), _origins)
+        if managed() and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the run can reload
         with raised_as_keyboard_interrupt():
-            result = app(tokens, exit_on_error=False, result_action="return_value")
+            result = app(
+                tokens, exit_on_error=False, print_error=False, result_action="return_value"
+            )
             code = result if isinstance(result, int) else 0
             print(end="", flush=True)
-    except CycloptsError:  # it has printed what is wrong
-        return 2
+    except CycloptsError as error:
+        in_file = said_of_file(error)
+        if in_file is None:
+            app.error_console.print(CycloptsPanel(error))
+        else:
+            _say_error(f"edgeseg: {in_file}")
+        return ConfigError.exit_code
     except EdgesegError as error:
-        return _report(error, verbose=verbose)
+        return _report(placed(error, _origins), verbose=verbose)
     except KeyboardInterrupt as interrupt:
         _say("interrupted")
         return 128 + int(interrupt.args[0] if interrupt.args else signal.SIGINT)
@@ -181,6 +222,23 @@ def call(tokens: Sequence[str]) -> int:
     except OSError as error:
         return code or _output_failed(error)
     return code
+
+
+def settings_of(tokens: Sequence[str]) -> tuple[Settings, dict[str, str]]:
+    """Read a call's options as `edgeseg run` would, and where each came from.
+
+    Raises ConfigError, with file and line where it stands in a file.
+    """
+    origins: dict[str, str] = {}
+    try:
+        app["run"].config = config_steps(find_config(tokens), origins)
+        _, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise ConfigError(said_of_file(error) or str(error)) from error
+    except EdgesegError as error:
+        raise placed(error, origins) from error
+    settings: Settings = bound.arguments.get("settings", Settings())
+    return settings, origins
 
 
 def _output_failed(error: OSError) -> int:
@@ -201,19 +259,31 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def _say_error(text: str) -> None:
+    """Say what ended the call; the journal shows it as an error."""
+    from edgeseg.service.journal import stderr_is_journal
+
+    mark = "<3>" if stderr_is_journal() else ""  # sd-daemon(3)
+    _say("\n".join(mark + line for line in text.splitlines()))
+
+
 def _report(error: EdgesegError, *, verbose: bool) -> int:
     if verbose:
         log.error("traceback", exc_info=error)
-    _say(f"edgeseg: {error}")
+    _say_error(f"edgeseg: {error}")
     return error.exit_code
 
 
 def _set_up_logging(*, verbose: bool) -> None:
+    from edgeseg.service.journal import journal_handler
+
+    handler = journal_handler()
+    form = (
+        "edgeseg: %(message)s" if not verbose else "%(relativeCreated)6d ms %(name)s: %(message)s"
+    )
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING,
-        format="edgeseg: %(message)s"
-        if not verbose
-        else "%(relativeCreated)6d ms %(name)s: %(message)s",
-        stream=sys.stderr,
+        format=form if handler is None else "%(message)s",
+        handlers=[handler or logging.StreamHandler(sys.stderr)],
     )
     log.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -47,5 +47,9 @@ class ComposedClasses:
             return {}
         return {"classes": f"{self._without} objects without a mask are in no class map"}
 
+    def figures(self) -> dict[str, object]:
+        """Give the same as a number."""
+        return {"objects_without_mask": self._without}
+
     def close(self) -> None:
         """Release memory."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cyclopts import ArgumentCollection
+from cyclopts import ArgumentCollection, CycloptsError
 from cyclopts.config import Dict, Env
 
-from edgeseg.errors import ConfigError
+from edgeseg.errors import ConfigError, EdgesegError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,6 +20,9 @@ else:
     import tomli as tomllib
 
 ENV_PREFIX = "EDGESEG_"
+
+_COMMANDS = ("run", "segments", "config")
+"""Those that take the options of a file."""
 
 ConfigStep = Callable[[Any, tuple[str, ...], ArgumentCollection], None]
 
@@ -49,8 +53,44 @@ def config_steps(path: Path | None, origins: dict[str, str]) -> list[ConfigStep]
     steps: list[ConfigStep] = [Env(ENV_PREFIX, command=False, show=False)]
     if path is not None:
         table = _read_toml(path)
-        steps.append(Dict(table, source=str(path), use_commands_as_keys=False))
+        # By command, for cyclopts passes over top keys that are names of commands: `labels`.
+        steps.append(Dict(dict.fromkeys(_COMMANDS, table), source=str(path)))
     return [*steps, lambda _app, _commands, arguments: _note_origins(arguments, origins)]
+
+
+def line_of(path: Path, key: str) -> int | None:
+    """Give the line of a TOML file that sets `key`; None when none is found."""
+    name = re.escape(key).replace("_", "[-_]").replace(r"\-", "[-_]")
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    setting = re.compile(rf"""\s*(\[+\s*)?["']?{name}["']?\s*(\.|=|\])""")
+    return next((number for number, line in enumerate(lines, 1) if setting.match(line)), None)
+
+
+def said_of_file(error: CycloptsError) -> str | None:
+    """Say what is wrong as `file:line: …` when it stands in a config file, else None."""
+    token = getattr(error, "token", None)
+    if token is None or not token.source or not Path(token.source).is_file():
+        return None
+    keys = [key for key in str(token.keyword or "").strip("[]").split("][") if key not in _COMMANDS]
+    line = line_of(Path(token.source), keys[0]) if keys else None
+    text = str(error).replace(f" from {token.source}", "")
+    text = re.sub(rf"\[({'|'.join(_COMMANDS)})\](?=\[)", "", text)
+    return f"{token.source}:{line}: {text}" if line else f"{token.source}: {text}"
+
+
+def placed(error: EdgesegError, origins: dict[str, str]) -> EdgesegError:
+    """Put `file:line:` before the message of a wrong option that a file has set."""
+    named = re.search(r"--([a-z][a-z-]*)|\b(sink)s?\b", error.message)
+    option = named[1] or named[2] if named else ""
+    origin = Path(origins.get(option, ""))
+    if not isinstance(error, ConfigError) or not option or not origin.is_file():
+        return error
+    line = line_of(origin, option)
+    place = f"{origin}:{line}" if line else str(origin)
+    return ConfigError(f"{place}: {error.message}", hint=error.hint)
 
 
 def _is_file(path: Path) -> bool:
@@ -65,9 +105,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             table = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: {error}", hint="It must be TOML, such as: conf = 0.4"
-        ) from error
+        at = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
+        text = f"{path}:{at[1]}: {str(error)[: at.start()]}" if at else f"{path}: {error}"
+        raise ConfigError(text, hint="It must be TOML, such as: conf = 0.4") from error
     # TOML spells names as Python does or as the flags do; both are welcome.
     return {key.replace("_", "-"): value for key, value in table.items()}
 

@@ -43,6 +43,7 @@ def examine() -> list[Finding]:
         _cameras,
         _display,
         _cache,
+        _service,
     )
     findings: list[Finding] = []
     for check in checks:
@@ -255,6 +256,12 @@ def _cache() -> Iterator[Finding]:
         needed=True,
         fix="make room, or choose another folder: export EDGESEG_CACHE_DIR=...",
     )
+
+
+def _service() -> Iterator[Finding]:
+    from edgeseg.service.doctor import findings
+
+    yield from findings()
 
 
 def _read(path: str) -> str:

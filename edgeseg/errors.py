@@ -6,7 +6,7 @@
         DarknetError             3   a cfg or weights file; says file and line
         OnnxModelError           3   an ONNX file that is not a detector we know
         ModelNotFoundError       3
-        DownloadError            3   a file that could not be fetched or verified
+        DownloadError            9   a file that could not be fetched or verified: try again
       SourceError                4
         SourceOpenError          4   the source never gave a frame
         SourceLostError          4   it did, and then stayed away
@@ -18,6 +18,7 @@
       DeviceError                6   a device is missing, or a call to it failed
         DeviceMemoryError        6   it has no room
       MissingDependencyError     7   a package to install; names the extra
+      ServiceError              10   the service manager is not there or refused
 
 A wrong argument of a Python call is a ``ValueError``. Nothing in the library
 ends the process; only the command line turns an error into an exit code.
@@ -73,6 +74,8 @@ class ModelNotFoundError(ModelError):
 
 class DownloadError(ModelError):
     """A file could not be fetched, or is not the one that was promised."""
+
+    exit_code = 9
 
 
 class SourceError(EdgesegError):
@@ -150,6 +153,12 @@ class MissingDependencyError(EdgesegError):
             f"{purpose} needs the package {package}, which is not installed",
             hint=f"Install it: pip install 'edgeseg[{extra}]'",
         )
+
+
+class ServiceError(EdgesegError):
+    """The service manager is not there, or refused."""
+
+    exit_code = 10
 
 
 def _place(file: str, line: int | None) -> str:

@@ -13,6 +13,7 @@ from edgeseg.types import Result
 if TYPE_CHECKING:
     from edgeseg.settings import Settings
     from edgeseg.sources.base import SourceInfo
+    from edgeseg.types import Model
 
 __all__ = ["Follower", "is_tracked", "lowest_score", "open_followers"]
 
@@ -31,16 +32,24 @@ class Follower(Protocol):
     def summary(self) -> dict[str, str]:
         """Give lines for the run's summary, label to text; what is not worth a line is left out."""
 
+    def figures(self) -> dict[str, object]:
+        """Give the same as numbers, for the summary's JSON file."""
+
     def close(self) -> None:
         """Release memory."""
 
 
-def open_followers(settings: Settings, source: SourceInfo | None) -> Sequence[Follower]:
+def open_followers(
+    settings: Settings, source: SourceInfo | None, model: Model | None = None
+) -> Sequence[Follower]:
     """Make the followers that `settings` ask for, in the order in which they work.
 
     `source` None stands for single pictures that have nothing to do with each other.
+    A semantic `model` sees no objects, so nothing follows it.
     """
     followers: list[Follower] = []
+    if model is not None and model.family == "semantic":
+        return followers
     if settings.segment == "motion":
         followers.append(_open_motion(settings))
     if is_tracked(settings, source):
@@ -107,7 +116,14 @@ def _open_masks(settings: Settings) -> Sequence[Follower]:
             raise
         log.warning("no masks: %s", error.message)
         return []
-    return [MaskFollower(head, budget=settings.mask_budget, fine=settings.masks == "fine")]
+    return [
+        MaskFollower(
+            head,
+            budget=settings.mask_budget,
+            fine=settings.masks == "fine",
+            smooth=settings.smooth == "on",
+        )
+    ]
 
 
 @contextlib.contextmanager

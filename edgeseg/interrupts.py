@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -21,13 +22,14 @@ def answered_by(handler: Handler) -> Iterator[None]:
     """Let `handler` answer these signals inside the block.
 
     Only the main thread can; elsewhere nothing changes. What `nohup` ignores
-    stays ignored.
+    stays ignored. Under a service manager SIGHUP asks for a reload, not for the
+    end: it is left to the service.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in NUMBERS}
-    if before[signal.SIGHUP] is signal.SIG_IGN:
+    if before[signal.SIGHUP] is signal.SIG_IGN or os.environ.get("NOTIFY_SOCKET"):
         del before[signal.SIGHUP]
     for number in before:
         signal.signal(number, handler)

@@ -49,6 +49,10 @@ JOIN_S = 10.0
 log = logging.getLogger(__name__)
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Perceiver(Protocol):
     """Looks at single frames, in one thread, whatever came before them."""
 
@@ -163,6 +167,8 @@ class Pipeline:
         self._stopping = False
         self.delivered = 0
         """Results given so far."""
+        self.on_wait: Callable[[], None] = _nothing
+        """Called in the caller's thread, every TICK_S or so, while no result is there."""
 
     def results(self) -> Generator[Result, None, None]:
         """Start the threads and give results until the source ends or `stop` is called.
@@ -186,7 +192,7 @@ class Pipeline:
             thread.start()
         try:
             take = self._next_followed if self._followers else self._next_result
-            while (result := take()) is not None:
+            while (result := take(self.on_wait)) is not None:
                 yield result
                 self.delivered += 1
                 if self.delivered == self._max_frames:
@@ -256,7 +262,7 @@ class Pipeline:
                 if self._lanes_open == 0:
                     self._results.close(error)
 
-    def _next_result(self) -> Result | None:
+    def _next_result(self, on_wait: Callable[[], None] = _nothing) -> Result | None:
         """Wait for the next result; None at the end and after `stop`."""
         promise: Future[Result] | None = None
         while not self._stopping:
@@ -268,12 +274,13 @@ class Pipeline:
             except (TimeoutError, FutureTimeoutError):
                 if promise is not None and promise.done():
                     raise  # a station's own
+                on_wait()
             except Exception:
                 if not self._stopping:  # else it is the end that was asked for
                     raise
         return None
 
-    def _next_followed(self) -> Result | None:
+    def _next_followed(self, on_wait: Callable[[], None]) -> Result | None:
         """Wait for the next result that went through the followers, as `_next_result`."""
         while not self._stopping:
             try:
@@ -281,7 +288,7 @@ class Pipeline:
             except Closed:
                 return None
             except NotYet:
-                continue
+                on_wait()
             except Exception:
                 if not self._stopping:  # else it is the end that was asked for
                     raise

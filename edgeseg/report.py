@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeseg.files import written_aside
 from edgeseg.settings import Settings, option_names
+from edgeseg.sinks.aside import writing
 
 if TYPE_CHECKING:
     from edgeseg.runner import Summary
@@ -17,6 +20,13 @@ if TYPE_CHECKING:
 def print_summary(summary: Summary) -> None:
     """Print what a run did, on standard error: standard output may be a sink."""
     print("\n".join(summary_lines(summary)), file=sys.stderr)
+
+
+def write_summary(summary: Summary, path: Path) -> None:
+    """Write what a run did as JSON. Raises SinkError when the file cannot be written."""
+    text = json.dumps(dataclasses.asdict(summary), indent=2, ensure_ascii=False) + "\n"
+    with writing(path), written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def summary_lines(summary: Summary) -> list[str]:
@@ -50,20 +60,21 @@ def print_settings(settings: Settings, origins: dict[str, str]) -> None:
             continue
         flag = flags[field.name]
         value = getattr(settings, field.name)
-        text = f"{flag} = {_toml(value)}" if value is not None else f"# {flag} ="
+        text = f"{flag} = {toml_value(value)}" if value is not None else f"# {flag} ="
         lines.append((text, origins.get(flag, "default")))
     width = min(40, max(len(text) for text, _ in lines))
     for text, origin in lines:
         print(f"{text:<{width}}  # {origin}")
 
 
-def _toml(value: object) -> str:
+def toml_value(value: object) -> str:
+    """Write a value of an option as TOML."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return json.dumps(str(value), ensure_ascii=False)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,8 @@ from edgeseg.pictures import on_black
 from edgeseg.pipeline import Pipeline
 from edgeseg.progress import Progress, open_progress
 from edgeseg.segmenter import Segmenter, load_model, load_source
+from edgeseg.service.attend import ENGINE_S, MODEL_S, SOURCE_S, Attendance, attended
+from edgeseg.service.reload import Reread
 from edgeseg.settings import Settings
 from edgeseg.sinks import default_sinks, make_sinks
 from edgeseg.sinks.base import RunInfo, Sink, StopRequested, takes_alpha
@@ -57,26 +59,46 @@ class Summary:
     """Detections over all frames."""
     notes: dict[str, str]
     """What tracking, masks and the other followers have to say, label to text."""
+    figures: dict[str, dict[str, object]]
+    """The same as numbers, by follower."""
     places: list[str]
     """Where the results now lie."""
     signal: int | None = None
     """The signal that ended the run early."""
 
 
-def run(settings: Settings, *, show_progress: bool = False) -> Summary:
+def run(
+    settings: Settings, *, show_progress: bool = False, reread: Reread | None = None
+) -> Summary:
     """Run a source through the network into the sinks until it ends.
 
     Ctrl-C, SIGTERM and SIGHUP end it in order: every sink is closed, files get
-    their final names. Raises EdgesegError, also after closing all sinks.
+    their final names. Under a service manager SIGHUP reads the options anew
+    with `reread`. Raises EdgesegError, also after closing all sinks.
     """
     check_source(settings.uri)
     sinks = make_sinks(_usable_specs(settings))
     painter = _painter(settings)
+    with attended(settings) as service:
+        return _run(settings, sinks, painter, service, show_progress=show_progress, reread=reread)
+
+
+def _run(
+    settings: Settings,
+    sinks: list[Sink],
+    painter: Painter | None,
+    service: Attendance,
+    *,
+    show_progress: bool,
+    reread: Reread | None,
+) -> Summary:
+    service.step(f"loading {settings.model}", at_most_s=MODEL_S)
     model = load_model(settings)
+    service.step("opening source and engine", at_most_s=SOURCE_S + ENGINE_S)
     with (
         contextlib.closing(load_source(settings)) as source,
         Segmenter.from_settings(settings, model, source.info, bar=show_progress) as segmenter,
-        closing_all(open_followers(settings, source.info)) as followers,
+        closing_all(open_followers(settings, source.info, model)) as followers,
     ):
         if not sinks:
             sinks = default_sinks(
@@ -88,9 +110,17 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
         model_text, engine_text, backend_text = segmenter.description
         info = RunInfo(source.info, segmenter.class_names, model.name if model else model_text)
         pipeline = segmenter.pipeline(source, followers=followers, max_frames=settings.max_frames)
-        delivery = Delivery(pipeline, sinks, painter or Overlay(info.class_names))
+        delivery = Delivery(
+            pipeline,
+            [*sinks, *service.sinks],
+            painter or Overlay(info.class_names),
+            service.delivered,
+        )
         total = _expected_frames(source.info.frame_count, settings.max_frames)
-        with open_progress(source.info, total, shown=show_progress) as progress:
+        with (
+            open_progress(source.info, total, shown=show_progress) as progress,
+            service.running(settings, segmenter, source, pipeline, reread),
+        ):
             delivery.run(info, progress)
         return Summary(
             source=source.info.name,
@@ -106,6 +136,7 @@ def run(settings: Settings, *, show_progress: bool = False) -> Summary:
             stages_ms=pipeline.stopwatch.medians_ms(),
             objects=delivery.objects,
             notes={k: v for follower in followers for k, v in follower.summary().items()},
+            figures={follower.name: follower.figures() for follower in followers},
             places=delivery.places,
             signal=delivery.signal,
         )
@@ -121,8 +152,15 @@ class Painter(Protocol):
 class Delivery:
     """The caller's part of the pipeline: overlay and sinks."""
 
-    def __init__(self, pipeline: Pipeline, sinks: Sequence[Sink], overlay: Painter) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        sinks: Sequence[Sink],
+        overlay: Painter,
+        on_delivered: Callable[[], None] = lambda: None,
+    ) -> None:
         self._pipeline = pipeline
+        self._on_delivered = on_delivered
         self._sinks = sinks
         self._overlay = overlay
         self._draws = any(sink.needs_picture for sink in sinks)
@@ -167,16 +205,18 @@ class Delivery:
                 self._writing = False
                 self.objects += len(result.detections)
                 progress.advance(self._rate.fps)
+                self._on_delivered()
 
     def _close_sinks(self) -> None:
         failure: EdgesegError | None = None
-        for sink in self._sinks:
+        # The watchdog's sink is the last one: it must not wait for a film to be finished.
+        for sink in reversed(self._sinks):
             try:
                 place = sink.close()
             except EdgesegError as error:
-                failure = failure or error
+                failure = error
             else:
-                self.places += [place] if place else []
+                self.places[:0] = [place] if place else []
         if failure is not None:
             raise failure
 

@@ -64,6 +64,7 @@ class Segmenter:
         bar: bool = False,
     ) -> None:
         self._settings = settings
+        self._source = source
         self.model = model
         self.engine: Engine | DeviceEngine | None = None
         self.backends: list[Backend | CudaBackend] = []
@@ -75,7 +76,8 @@ class Segmenter:
         else:
             self.class_names = model.class_names
             self._load_network(settings, model, source, bar=bar)
-        self._followers = open_followers(settings, None)
+        self._followers: Sequence[Follower] | None = None
+        self._running: Sequence[Follower] = ()
         self._one_at_a_time = threading.Lock()
 
     def _load_network(
@@ -85,15 +87,7 @@ class Segmenter:
         from edgeseg.engines import open_engine
         from edgeseg.placement import place_for
 
-        options: dict[str, Any] = {
-            "conf": lowest_score(settings, source),
-            "iou": settings.iou,
-            "labels": settings.labels,
-            "nms": settings.nms,
-            "agnostic": settings.agnostic,
-            "class_ids": settings.class_ids(model.class_names),
-            "masks": settings.masks != "off",
-        }
+        options = _detect_options(settings, model, source)
         place = place_for(
             settings.backend,
             settings.engine,
@@ -144,6 +138,8 @@ class Segmenter:
         frame = _read_picture(Path(image)) if is_file else Frame(image)  # type: ignore[arg-type]
         with self._one_at_a_time:
             result = self._lanes[0].perceive(frame)
+            if self._followers is None:
+                self._followers = open_followers(self._settings, None, self.model)
             for follower in self._followers:
                 result = follower.follow(result)
             return result
@@ -156,6 +152,7 @@ class Segmenter:
         max_frames: int | None = None,
     ) -> Pipeline:
         """Join an open source and this network; one pipeline at a time."""
+        self._running = followers
         return Pipeline(
             source,
             self._lanes,
@@ -164,9 +161,32 @@ class Segmenter:
             max_frames=max_frames,
         )
 
+    def retune(self, settings: Settings) -> bool:
+        """Take the options of detection from `settings`, from the next frame on.
+
+        Gives False, and changes nothing, when a backend cannot do so while it
+        runs. May be called from another thread. Raises ConfigError.
+        """
+        from edgeseg.backends import detect_options
+        from edgeseg.backends.base import Tunable
+        from edgeseg.tracking import TrackFollower
+
+        if self.model is None:
+            return False
+        options = detect_options(self.model, **_detect_options(settings, self.model, self._source))
+        tunable = [backend for backend in self.backends if isinstance(backend, Tunable)]
+        if len(tunable) < len(self.backends):
+            return False
+        for backend in tunable:
+            backend.retune(options)
+        for follower in self._running:
+            if isinstance(follower, TrackFollower):
+                follower.retune(settings.conf)
+        return True
+
     def close(self) -> None:
         """Release the network."""
-        for follower in self._followers:
+        for follower in self._followers or ():
             follower.close()
         for joined in self._stations:
             joined.close()
@@ -204,10 +224,23 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
     with (
         contextlib.closing(load_source(settings)) as opened,
         Segmenter.from_settings(settings, model, opened.info) as segmenter,
-        closing_all(open_followers(settings, opened.info)) as followers,
+        closing_all(open_followers(settings, opened.info, model)) as followers,
     ):
         pipeline = segmenter.pipeline(opened, followers=followers, max_frames=settings.max_frames)
         yield from pipeline.results()
+
+
+def _detect_options(settings: Settings, model: Model, source: SourceInfo | None) -> dict[str, Any]:
+    """Give the options of `DetectOptions`. Raises ConfigError for a class the model lacks."""
+    return {
+        "conf": lowest_score(settings, source),
+        "iou": settings.iou,
+        "labels": settings.labels,
+        "nms": settings.nms,
+        "agnostic": settings.agnostic,
+        "class_ids": settings.class_ids(model.class_names),
+        "masks": settings.masks != "off",
+    }
 
 
 def first_use(settings: Settings, *, bar: bool) -> FirstUse:

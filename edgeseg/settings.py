@@ -30,6 +30,7 @@ SEGMENTATION = Group("Segmentation", sort_key=4)
 ENGINE = Group("Engine", sort_key=5)
 OUTPUT = Group("Output", sort_key=6)
 GENERAL = Group("General", sort_key=7)
+SERVICE = Group("Service", sort_key=8)
 
 DEFAULT_MODEL = "yolov3-tiny"
 
@@ -124,6 +125,8 @@ class Settings:
     """Never open a window."""
     output: Annotated[Path, _option(OUTPUT)] = Path("edgeseg-out")
     """Folder for the files a run writes when no sink is named."""
+    summary: Annotated[Path | None, _option(OUTPUT)] = None
+    """Write the run's summary to this file as well, as JSON."""
     max_frames: Annotated[int | None, _option(OUTPUT)] = None
     """Stop after this many frames."""
 
@@ -131,6 +134,11 @@ class Settings:
     """TOML file with any of these options; default: ./edgeseg.toml, then the user's config.toml."""
     verbose: Annotated[bool, _option(GENERAL, alias="-v")] = False
     """Log more, with tracebacks."""
+
+    health: Annotated[str | None, _option(SERVICE)] = None
+    """Serve /healthz, /readyz and /metrics at PORT, HOST:PORT or unix:/path; a port is local."""
+    flight_record: Annotated[str | None, _option(SERVICE)] = None
+    """Folder for the last seconds before a crash, see `edgeseg replay`; a service's own, or off."""
 
     def __post_init__(self) -> None:
         _check_number("conf", self.conf, 0.0, 1.0)
@@ -158,6 +166,10 @@ class Settings:
                 f"--source {self.source} and --camera {self.camera} are two sources",
                 hint="Name one of them.",
             )
+        if self.health is not None:
+            from edgeseg.service.address import parse_address
+
+            parse_address(self.health, "health")
         if self.show and self.headless:
             raise ConfigError("--show and --headless contradict each other", hint="Leave one out.")
 
@@ -211,7 +223,7 @@ def settings_from(**options: Any) -> Settings:
     for name in ("sink", "classes"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
-    for name in ("weights", "names", "net_config", "output", "config"):
+    for name in ("weights", "names", "net_config", "output", "summary", "config"):
         if isinstance(options.get(name), str):
             options[name] = Path(options[name])
     if isinstance(options.get("size"), int):

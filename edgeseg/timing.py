@@ -23,11 +23,16 @@ class Stopwatch:
     def __init__(self) -> None:
         self._newest = threading.local()
         self._samples_ms: dict[str, deque[float]] = {}
+        self._totals_s: dict[str, tuple[int, float]] = {}
+        self._lock = threading.Lock()
 
     def add(self, station: str, milliseconds: float) -> None:
         """Note one pass through a station."""
         self._samples_ms.setdefault(station, deque(maxlen=WINDOW)).append(milliseconds)
         self._newest.__dict__[station] = milliseconds
+        with self._lock:
+            passes, seconds = self._totals_s.get(station, (0, 0.0))
+            self._totals_s[station] = (passes + 1, seconds + milliseconds / 1e3)
 
     def timed(self, station: str, function: Callable[P, R]) -> Callable[P, R]:
         """Wrap a station's function so that each call is noted."""
@@ -53,6 +58,11 @@ class Stopwatch:
     def last_ms(self) -> dict[str, float]:
         """Give the newest time of each station that the calling thread passed."""
         return dict(self._newest.__dict__)
+
+    def totals_s(self) -> dict[str, tuple[int, float]]:
+        """Give how often each station was passed, and the seconds that took altogether."""
+        with self._lock:
+            return dict(self._totals_s)
 
     def medians_ms(self) -> dict[str, float]:
         """Give each station's median, in the order they were first passed."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import _native
+from edgeseg.masks.moving import joined_masks, moved_masks, no_masks
 from edgeseg.types import Detections, Frame, Masks, Result, Tracks
 
 LOST_S = 2.0
@@ -40,12 +41,20 @@ class TrackFollower:
         """Begin without objects; `fps` is the source's. Raises ValueError for a bad `conf`."""
         period_s = 1 / fps if fps is not None and fps > 0 else PERIOD_S
         self._tracker = _native.Tracker(conf=conf, lost_s=LOST_S, period_s=period_s)
+        self._conf = self._wanted_conf = conf
         self._watches = detect_every > 1
         self._masks = MaskMemory()
         self._count = IdentityCount()
 
+    def retune(self, conf: float) -> None:
+        """Have another `conf` from the next frame on; may be called from another thread."""
+        self._wanted_conf = conf
+
     def follow(self, result: Result) -> Result:
         """Give the result with `tracks`, and detections and masks in step with them."""
+        if self._wanted_conf != self._conf:
+            self._conf = self._wanted_conf
+            self._tracker.retune(self._conf)
         tracked = self._detected(result) if result.detected else self._carried(result.frame)
         boxes_px, scores, class_ids, ids, ages, carried, sources = tracked
         found = Detections(boxes_px, scores, class_ids)
@@ -58,13 +67,17 @@ class TrackFollower:
         """Tell how many identities there were, how long they lasted, and how many may be twice."""
         return {"tracks": self._count.text()} if self._count.identities else {}
 
+    def figures(self) -> dict[str, object]:
+        """Give the same as numbers."""
+        return self._count.figures()
+
     def close(self) -> None:
         """Forget every mask."""
         self._masks = MaskMemory()
 
     def _detected(self, result: Result) -> _native.Tracked:
         found, frame = result.detections, result.frame
-        image = frame.image if self._watches else None
+        image = frame.host_image if self._watches else None
         ids, overlaps = self._masks.overlaps(self._tracker, result)
         return self._tracker.update(
             found.boxes_px,
@@ -78,26 +91,7 @@ class TrackFollower:
         )
 
     def _carried(self, frame: Frame) -> _native.Tracked:
-        return self._tracker.carry(frame.time_s, frame.size_px, image=frame.image)
-
-
-def moved_masks(masks: Masks, from_px: NDArray[np.float32], to_px: NDArray[np.float32]) -> Masks:
-    """Move and stretch each mask as its box went: float32[N, 4] before, float32[N, 4] now."""
-    return replace(
-        masks,
-        regions_px=_moved(masks.regions_px, from_px, to_px),
-        clips_px=_moved(masks.clips_px, from_px, to_px),
-    )
-
-
-def _moved(
-    areas_px: NDArray[np.float32], from_px: NDArray[np.float32], to_px: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    size = np.maximum(from_px[:, 2:] - from_px[:, :2], np.float32(1e-3))
-    scale = (to_px[:, 2:] - to_px[:, :2]) / size
-    corners = areas_px.reshape(-1, 2, 2) - from_px[:, None, :2]
-    moved: NDArray[np.float32] = corners * scale[:, None] + to_px[:, None, :2]
-    return moved.reshape(-1, 4).astype(np.float32)
+        return self._tracker.carry(frame.time_s, frame.size_px, image=frame.host_image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +123,7 @@ class MaskMemory:
         if not len(rows):
             return None, None
         seen = [self._seen[key] for key in ids[rows].tolist()]
-        now = moved_masks(_joined([item.masks for item in seen]), _boxes(seen), boxes_px[rows])
+        now = moved_masks(joined_masks([item.masks for item in seen]), _boxes(seen), boxes_px[rows])
         return ids[rows], _native.mask_iou(
             now.grids, now.regions_px, now.clips_px, masks.grids, masks.regions_px, masks.clips_px
         )
@@ -158,29 +152,13 @@ class MaskMemory:
             else:
                 rows.append(no_masks(1, size_px))
         self._remember(kept, tracks)
-        return _joined(rows) if rows else no_masks(0, size_px)
+        return joined_masks(rows) if rows else no_masks(0, size_px)
 
     def _remember(self, kept: dict[int, _Seen], tracks: Tracks) -> None:
         """Keep the new masks, and of the others those whose object was shown just now."""
         shown = set(tracks.ids.tolist())
         older = {key: seen for key, seen in self._seen.items() if key in shown}
         self._seen = older | kept
-
-
-def no_masks(count: int, frame_px: tuple[int, int]) -> Masks:
-    """Give `count` objects without a mask."""
-    grids = tuple(np.zeros((0, 0), np.uint8) for _ in range(count))
-    nowhere = np.zeros((count, 4), np.float32)
-    return Masks(grids, nowhere, nowhere, frame_px)
-
-
-def _joined(parts: list[Masks]) -> Masks:
-    return Masks(
-        tuple(grid for part in parts for grid in part.grids),
-        np.concatenate([part.regions_px for part in parts]),
-        np.concatenate([part.clips_px for part in parts]),
-        parts[0].frame_px,
-    )
 
 
 def _boxes(seen: list[_Seen]) -> NDArray[np.float32]:
@@ -234,12 +212,25 @@ class IdentityCount:
                 if frame.time_s - life.last_s <= 2 * LOST_S
             }
 
+    @property
+    def mean_s(self) -> float:
+        """How long an identity was there, on average."""
+        return self._seconds / max(1, self.identities)
+
+    def figures(self) -> dict[str, object]:
+        """Give the summary's numbers."""
+        return {
+            "identities": self.identities,
+            "mean_s": round(self.mean_s, 3),
+            "switches_estimated": self.switches,
+        }
+
     def text(self) -> str:
         """Give the summary's line."""
-        mean_s = self._seconds / max(1, self.identities)
         names = "identity" if self.identities == 1 else "identities"
         return (
-            f"{self.identities} {names}, {mean_s:.1f} s on average, about {self.switches} switched"
+            f"{self.identities} {names}, {self.mean_s:.1f} s on average, "
+            f"about {self.switches} switched"
         )
 
     def _follows_another(self, class_id: int, box: list[float], frame: Frame) -> bool:

@@ -60,6 +60,11 @@ class Frame:
         """Width and height."""
         return self.image.shape[1], self.image.shape[0]
 
+    @property
+    def host_image(self) -> NDArray[np.uint8]:
+        """The picture in the host's memory; copied from the GPU when it lies there."""
+        return np.asarray(self.image)
+
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:

@@ -7,7 +7,7 @@ import pytest
 from fakes import FakeBackend, FakeEngine, FakeSource
 
 from edgeseg.errors import EngineError, SourceLostError
-from edgeseg.pipeline import Lane, Pipeline
+from edgeseg.pipeline import Lane, OpenLane, Pipeline
 
 
 def make(
@@ -110,3 +110,12 @@ def test_each_station_is_timed() -> None:
     assert list(medians) == ["capture", "preprocess", "engine", "detect"]
     assert medians["engine"] >= 10
     assert results[0].stages_ms["engine"] >= 10
+
+
+def test_without_a_network_every_frame_goes_on_as_it_is() -> None:
+    pipeline = Pipeline(FakeSource(10), [OpenLane(("moving",))], detect_every=2)
+    results = list(pipeline.results())
+    assert [r.frame.index for r in results] == list(range(10))
+    assert [r.detected for r in results] == [True, False] * 5
+    assert all(len(r.detections) == 0 and r.class_names == ("moving",) for r in results)
+    assert list(pipeline.stopwatch.medians_ms()) == ["capture"]

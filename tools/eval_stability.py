@@ -113,7 +113,7 @@ def _growing(t: int) -> NDArray[np.uint8]:
 
 
 def davis(folder: Path) -> Iterator[Scene]:
-    """Read the sequences of a folder: NAME.mp4 with NAME/00000.png, …"""
+    """Read the sequences of a folder: NAME.mp4 with a mask NAME/00000.png a frame."""
     for clip in sorted(folder.glob("*.mp4")):
         frames = []
         with av.open(str(clip)) as container:
@@ -175,7 +175,7 @@ def full_mask(masks: Masks, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 def flicker_px(masks: list[NDArray[np.bool_]]) -> float:
     """Give the share of the mask that changes and changes back, in the frame, unaligned."""
     shares = [
-        np.count_nonzero((a == c) & (a != b)) / max(1, np.count_nonzero(c))
+        np.count_nonzero((a == c) & (a != b)) / max(1, np.count_nonzero(a | b | c))
         for a, b, c in zip(masks, masks[1:], masks[2:], strict=False)
     ]
     return float(np.mean(shares)) if shares else 0.0

@@ -93,9 +93,9 @@ std::vector<MaskView> mask_views(const std::vector<py::array>& grids, const py::
         const py::array& grid = grids[static_cast<std::size_t>(i)];
         const std::string name = "grids_" + suffix + "[" + std::to_string(i) + "]";
         check<std::uint8_t>(grid, name, {"uint8", {-1, -1}});
-        views.push_back({static_cast<const std::uint8_t*>(grid.data()),
-                         side(grid, name.c_str(), 0), side(grid, name.c_str(), 1),
-                         grid.strides(0), grid.strides(1), box_at(regions, i), box_at(clips, i)});
+        views.push_back({static_cast<const std::uint8_t*>(grid.data()), side(grid, name.c_str(), 0),
+                         side(grid, name.c_str(), 1), grid.strides(0), grid.strides(1),
+                         box_at(regions, i), box_at(clips, i)});
     }
     return views;
 }

@@ -23,8 +23,8 @@ core::GridView grid(const py::array& array, const char* name) {
 
 core::GridFit fit_of(const Numbers& n) { return {n[0], n[1], n[2], n[3]}; }
 
-Numbers bound_grid_fit(const py::array& former, const py::array& present,
-                       const std::vector<Numbers>& starts) {
+py::tuple bound_grid_fit(const py::array& former, const py::array& present,
+                         const std::vector<Numbers>& starts) {
     const core::GridView before = grid(former, "former"), now = grid(present, "present");
     std::vector<core::GridFit> fits;
     for (const Numbers& start : starts) fits.push_back(fit_of(start));
@@ -33,7 +33,7 @@ Numbers bound_grid_fit(const py::array& former, const py::array& present,
         const py::gil_scoped_release release;
         best = grid_fit(Device::kCpu, before, now, fits);
     }
-    return {best.scale_x, best.shift_x, best.scale_y, best.shift_y};
+    return py::make_tuple(best.scale_x, best.shift_x, best.scale_y, best.shift_y);
 }
 
 py::array_t<std::uint8_t> bound_grid_laid(const py::array& former, const std::array<int, 2>& shape,

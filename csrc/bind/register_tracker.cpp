@@ -118,6 +118,8 @@ void register_tracker(py::module_& module) {
              }),
              py::kw_only(), py::arg("conf") = 0.25f, py::arg("lost_s") = 2.0,
              py::arg("period_s") = 0.04)
+        .def("retune", &Tracker::retune, "Have another conf from the next frame on.",
+             py::arg("conf"))
         .def("update", &bound_update, "Take the detections of a frame.",
              py::arg("boxes").noconvert(), py::arg("scores").noconvert(),
              py::arg("class_ids").noconvert(), py::arg("time_s"), py::arg("size_px"), py::kw_only(),

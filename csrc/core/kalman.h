@@ -39,4 +39,19 @@ EDGESEG_HD inline Axis corrected(const Axis& axis, double seen, double noise) {
     return next;
 }
 
+// What is known after the speed was seen to be `seen`, with an error of variance `noise`.
+EDGESEG_HD inline Axis speed_corrected(const Axis& axis, double seen, double noise) {
+    const double total = axis.var_speed + noise;
+    const double gain_at = axis.cov / total;
+    const double gain_speed = axis.var_speed / total;
+    const double off = seen - axis.speed;
+    Axis next;
+    next.at = axis.at + gain_at * off;
+    next.speed = axis.speed + gain_speed * off;
+    next.var_at = axis.var_at - gain_at * axis.cov;
+    next.cov = axis.cov * noise / total;
+    next.var_speed = axis.var_speed * noise / total;
+    return next;
+}
+
 }  // namespace edgeseg::core

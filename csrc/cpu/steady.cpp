@@ -11,8 +11,9 @@ constexpr int kPlaces = 24;
 constexpr std::array<float, 4> kSteps = {0.06f, 0.03f, 0.015f, 0.0075f};
 constexpr int kRounds = 3;
 constexpr float kReach = 0.25f, kStretch = 1.4f;
-constexpr float kGain = 0.99f;
-constexpr float kSame = 1.0f;  // mean difference below which there is nothing to mend
+constexpr float kGain = 0.98f;  // of a step
+constexpr float kWorth = 0.5f;  // of all steps together, or noise would be followed
+constexpr float kSame = 1.0f;   // mean difference below which there is nothing to mend
 constexpr int kNear = 2;
 
 using Places = std::array<std::array<float, kPlaces>, kPlaces>;
@@ -70,23 +71,44 @@ Sides sides(const core::GridView& former, int rows, int columns, const core::Gri
 
 std::uint8_t rounded(float value) { return static_cast<std::uint8_t>(value + 0.5f); }
 
-// Whether `smooth` has no boundary within kNear cells of a place.
-bool far_from_boundary(const std::vector<float>& smooth, int rows, int columns, int y, int x) {
-    const bool inside = smooth[static_cast<std::size_t>(y) * columns + x] >= 128.0f;
-    for (int v = std::max(0, y - kNear); v <= std::min(rows - 1, y + kNear); ++v) {
-        for (int u = std::max(0, x - kNear); u <= std::min(columns - 1, x + kNear); ++u) {
-            if ((smooth[static_cast<std::size_t>(v) * columns + u] >= 128.0f) != inside) {
-                return false;
-            }
+using Bits = std::vector<std::uint8_t>;
+
+// For each cell the bits of all cells within `reach` in x and in y.
+Bits around(const Bits& cells, int rows, int columns, int reach) {
+    Bits across(cells.size()), out(cells.size());
+    for (int y = 0; y < rows; ++y) {
+        const std::uint8_t* from = cells.data() + static_cast<std::size_t>(y) * columns;
+        std::uint8_t* to = across.data() + static_cast<std::size_t>(y) * columns;
+        for (int by = -reach; by <= reach; ++by) {
+            const int first = std::max(0, -by), last = std::min(columns, columns - by);
+            for (int x = first; x < last; ++x) to[x] |= from[x + by];
         }
     }
-    return true;
+    for (int y = 0; y < rows; ++y) {
+        std::uint8_t* to = out.data() + static_cast<std::size_t>(y) * columns;
+        for (int v = std::max(0, y - reach); v <= std::min(rows - 1, y + reach); ++v) {
+            const std::uint8_t* from = across.data() + static_cast<std::size_t>(v) * columns;
+            for (int x = 0; x < columns; ++x) to[x] |= from[x];
+        }
+    }
+    return out;
+}
+
+constexpr std::uint8_t kInside = 1, kOutside = 2;
+
+// Both bits where `smooth` has a boundary within kNear cells, else one.
+Bits sides_nearby(const std::vector<float>& smooth, int rows, int columns) {
+    Bits bits(smooth.size());
+    for (std::size_t i = 0; i < smooth.size(); ++i) {
+        bits[i] = smooth[i] >= 128.0f ? kInside : kOutside;
+    }
+    return around(bits, rows, columns, kNear);
 }
 
 // What is remembered, laid on the present grid, and what it says of the change.
 struct Layers {
     std::vector<float> smooth, raw;
-    std::vector<std::uint8_t> far, event;
+    Bits far, event;
     float stayed = 0.0f, taken_back = 0.0f, gained = 0.0f, lost = 0.0f;
 
     explicit Layers(std::size_t count) : smooth(count), raw(count), far(count), event(count) {}
@@ -111,6 +133,7 @@ Layers laid(const SteadyState& state, const core::GridView& present, const Sides
             layers.raw[i] = core::sample(state.raw, sides.across[x], down);
         }
     }
+    const Bits nearby = sides_nearby(layers.smooth, rows, columns);
     i = 0;
     for (int y = 0; y < rows; ++y) {
         const std::uint8_t* trends = state.trend.row(sides.down[y].nearest());
@@ -121,28 +144,12 @@ Layers laid(const SteadyState& state, const core::GridView& present, const Sides
             layers.event[i] = core::event_of(before, trend);
             layers.stayed += layers.event[i] == core::kStayed;
             layers.taken_back += layers.event[i] == core::kTakenBack;
-            layers.far[i] = far_from_boundary(layers.smooth, rows, columns, y, x);
+            layers.far[i] = nearby[i] != (kInside | kOutside);
             if (layers.far[i]) count_change(layers, now - layers.smooth[i]);
             out.trend[i] = layers.far[i] ? core::kStill : trend;
         }
     }
     return layers;
-}
-
-struct Nearby {
-    bool stayed = false, taken_back = false;
-};
-
-Nearby events_nearby(const std::vector<std::uint8_t>& event, int rows, int columns, int y, int x) {
-    Nearby found;
-    for (int v = std::max(0, y - 1); v <= std::min(rows - 1, y + 1); ++v) {
-        for (int u = std::max(0, x - 1); u <= std::min(columns - 1, x + 1); ++u) {
-            const std::uint8_t what = event[static_cast<std::size_t>(v) * columns + u];
-            found.stayed |= what == core::kStayed;
-            found.taken_back |= what == core::kTakenBack;
-        }
-    }
-    return found;
 }
 
 }  // namespace
@@ -160,6 +167,7 @@ core::GridFit grid_fit(const core::GridView& former, const core::GridView& prese
         }
     }
     const core::GridFit start = best;
+    const float unmended = least;
     for (const float step : kSteps) {
         for (int round = 0; round < kRounds && least > kSame; ++round) {
             const float before = least;
@@ -181,7 +189,7 @@ core::GridFit grid_fit(const core::GridView& former, const core::GridView& prese
             if (least == before) break;
         }
     }
-    return best;
+    return least < kWorth * unmended ? best : start;
 }
 
 void grid_laid(const core::GridView& former, int rows, int columns, const core::GridFit& fit,
@@ -199,14 +207,15 @@ float grid_steady(const SteadyState& state, const core::GridView& present, const
     const Sides places = sides(state.smooth, rows, columns, fit);
     const Layers layers = laid(state, present, places, out);
     const float flicker = core::flicker_after(state.flicker, layers.stayed, layers.taken_back);
+    const Bits events = around(layers.event, rows, columns, 1);
     const float far_weight = core::far_weight(layers.balance(), flicker);
     std::size_t i = 0;
     for (int y = 0; y < rows; ++y) {
         const std::uint8_t* doubts = state.doubt.row(places.down[y].nearest());
         for (int x = 0; x < columns; ++x, ++i) {
-            const Nearby events = events_nearby(layers.event, rows, columns, y, x);
-            const float doubt = core::doubt_after(doubts[places.across[x].nearest()], events.stayed,
-                                                  events.taken_back);
+            const float doubt =
+                core::doubt_after(doubts[places.across[x].nearest()], events[i] & core::kStayed,
+                                  events[i] & core::kTakenBack);
             out.doubt[i] = rounded(doubt);
             const float now = present.row(y)[x], steady = layers.smooth[i];
             const bool far = layers.far[i] && core::trend_of(now - steady) != core::kStill;

@@ -52,12 +52,12 @@ Place place_of(const core::Box& box) {
             double{box.right} - box.left, double{box.bottom} - box.top};
 }
 
-// A place that is far off is most likely another object's, so it counts the less the farther.
-core::Axis followed(const core::Axis& axis, double seen, double noise) {
-    const double off = seen - axis.at;
-    const double awaited = axis.var_at + noise;
+// A speed that is far off tells of another object, so it counts the less the farther it is.
+core::Axis corrected_by_speed(const core::Axis& axis, double seen, double noise) {
+    const double off = seen - axis.speed;
+    const double awaited = axis.var_speed + noise;
     const double excess = std::max(1.0, off * off / awaited);
-    return core::corrected(axis, seen, excess * awaited - axis.var_at);
+    return core::speed_corrected(axis, seen, excess * awaited - axis.var_speed);
 }
 
 }  // namespace
@@ -71,8 +71,7 @@ bool before(const Sighting& a, const Sighting& b) {
 }
 
 Track::Track(const Sighting& sighting, double time_s)
-    : box_when_seen_(sighting.box),
-      class_id_(sighting.class_id),
+    : class_id_(sighting.class_id),
       score_(sighting.score),
       mean_score_(sighting.score),
       log_odds_(log_odds(std::clamp<double>(sighting.score, 0.05, kMostSureAtFirst))),
@@ -101,10 +100,9 @@ void Track::advance(double dt) {
     log_odds_ = log_odds(std::clamp(chance, 1e-6, 1.0 - 1e-6));
 }
 
-void Track::follow(double x, double y, double deviation) {
-    const Place place = place_of(box_when_seen_);
-    x_ = followed(x_, place.x + x, deviation * deviation);
-    y_ = followed(y_, place.y + y, deviation * deviation);
+void Track::observe_speed(double x, double y, double deviation) {
+    x_ = corrected_by_speed(x_, x, deviation * deviation);
+    y_ = corrected_by_speed(y_, y, deviation * deviation);
 }
 
 void Track::see(const Sighting& sighting, double time_s) {
@@ -125,7 +123,6 @@ void Track::see(const Sighting& sighting, double time_s) {
     for (Vote& vote : votes_) vote.weight *= kVoteFading;
     vote(sighting.class_id, sighting.score);
     seen_s_ = time_s;
-    box_when_seen_ = box();
     missed_ = 0;
 }
 

@@ -35,9 +35,8 @@ class Track {
 
     // Move on by `dt` seconds.
     void advance(double dt);
-    // Take what the pictures say: it went so far since it was last found, with a standard
-    // deviation. All in px.
-    void follow(double x, double y, double deviation);
+    // Where the filter was told nothing but sees that the picture moved: px/s, standard deviation.
+    void observe_speed(double x, double y, double deviation);
     // Take the detection that was assigned to it.
     void see(const Sighting& sighting, double time_s);
     // Take another label of the same object.
@@ -46,7 +45,6 @@ class Track {
     void miss();
 
     core::Box box() const;
-    core::Box box_when_seen() const { return box_when_seen_; }
     double side() const;      // the square root of its area, px: the unit of every noise
     double margin_x() const;  // by how much its place is uncertain, px
     double margin_y() const;
@@ -57,6 +55,8 @@ class Track {
     bool unlikely() const;  // surely none
     float mean_score() const { return static_cast<float>(mean_score_); }
 
+    double speed_x() const { return x_.speed; }
+    double speed_y() const { return y_.speed; }
     float score() const { return score_; }
     std::int32_t class_id() const { return class_id_; }
     double seen_s() const { return seen_s_; }
@@ -70,7 +70,6 @@ class Track {
     double found_share() const;
 
     core::Axis x_, y_, width_, height_;  // of the box: middle and sides
-    core::Box box_when_seen_;
     std::vector<Vote> votes_;
     std::int32_t class_id_;
     float score_;

@@ -45,7 +45,7 @@ float identity_score(float conf) { return std::min(conf + kIdentityAbove, 0.5f *
 std::vector<TrackedObject> Tracker::update(const ScoredBoxes& found, const Moment& moment,
                                            const MaskOverlaps& masks) {
     const double dt = advance_clock(moment.time_s);
-    has_looked_ = shrink(moment.image, looked_);
+    look(moment.image);
     for (Track& track : tracks_) track.advance(dt);
     const std::vector<Sighting> sightings = usable(found);
     const MaskTable table = mask_table(masks, sightings, found.count);
@@ -78,10 +78,11 @@ std::vector<TrackedObject> Tracker::update(const ScoredBoxes& found, const Momen
 
 std::vector<TrackedObject> Tracker::carry(const Moment& moment) {
     const double dt = advance_clock(moment.time_s);
-    for (Track& track : tracks_) track.advance(dt);
-    follow_motion(moment.image);
+    look(moment.image);
+    follow_motion(dt);
     std::vector<TrackedObject> objects;
-    for (const Track& track : tracks_) {
+    for (Track& track : tracks_) {
+        track.advance(dt);
         const bool shown =
             track.id > 0 ? track.likely() : track.missed() == 0 && track.score() >= options_.conf;
         if (shown && track.is_inside(moment.width, moment.height)) {
@@ -117,40 +118,38 @@ double Tracker::advance_clock(double time_s) {
     return dt;
 }
 
-bool Tracker::shrink(const core::ImageView* image, GreyPicture& out) {
-    if (!image) return false;
+void Tracker::look(const core::ImageView* image) {
+    std::swap(before_, now_);
+    has_before_ = has_now_;
+    has_now_ = image != nullptr;
+    if (!image) return;
     const int longer = std::max(image->width, image->height);
-    cpu::shrink_grey(*image, std::min((longer + kGreySide - 1) / kGreySide, 256), out);
-    return true;
+    cpu::shrink_grey(*image, std::min((longer + kGreySide - 1) / kGreySide, 256), now_);
+    has_before_ = has_before_ && before_.width == now_.width && before_.height == now_.height &&
+                  before_.factor == now_.factor;
 }
 
 // Only objects that the last look found and no other covers: where one is hidden, the picture
-// shows what hides it. Each is compared with the picture in which it was found, so no error
-// adds up from frame to frame.
-void Tracker::follow_motion(const core::ImageView* image) {
-    if (!has_looked_ || !shrink(image, now_)) return;
-    if (looked_.width != now_.width || looked_.height != now_.height ||
-        looked_.factor != now_.factor) {
-        return;
-    }
+// shows what hides it.
+void Tracker::follow_motion(double dt) {
+    if (!has_before_ || !has_now_) return;
     const double factor = now_.factor;
     std::vector<Shift> shifts(tracks_.size());
     for (std::size_t row = 0; row < tracks_.size(); ++row) {
         const Track& track = tracks_[row];
         if (track.missed() > 0 || is_covered(track)) continue;
-        const core::Box box = track.box(), start = track.box_when_seen();
+        const core::Box box = track.box();
         const double longer = std::max(box.right - box.left, box.bottom - box.top);
         const int reach =
             std::clamp(static_cast<int>(kReach * longer / factor) + 2, kLeastReach, kMostReach);
-        const Shift guess = {true, 0.5 * ((box.left - start.left) + (box.right - start.right)),
-                             0.5 * ((box.top - start.top) + (box.bottom - start.bottom))};
-        shifts[row] = cpu::find_shift(looked_, now_, start, guess, reach);
+        const Shift guess = {true, track.speed_x() * dt, track.speed_y() * dt};
+        shifts[row] = cpu::find_shift(before_, now_, box, guess, reach);
     }
     for (std::size_t row = 0; row < tracks_.size(); ++row) {
         const Shift& shift = shifts[row];
         if (!shift.found) continue;
         const double noise = kShiftNoise * factor + kShiftNoiseSides * tracks_[row].side();
-        tracks_[row].follow(shift.x, shift.y, noise);
+        tracks_[row].observe_speed(shift.x / dt, shift.y / dt, noise / dt);
     }
 }
 

@@ -26,6 +26,8 @@ class Tracker {
  public:
     explicit Tracker(const TrackerOptions& options) : options_(options) {}
 
+    const TrackerOptions& options() const { return options_; }
+    void retune(const TrackerOptions& options) { options_ = options; }
     std::vector<TrackedObject> update(const ScoredBoxes& found, const Moment& moment,
                                       const MaskOverlaps& masks);
     std::vector<TrackedObject> carry(const Moment& moment);
@@ -33,8 +35,8 @@ class Tracker {
 
  private:
     double advance_clock(double time_s);
-    static bool shrink(const core::ImageView* image, GreyPicture& out);
-    void follow_motion(const core::ImageView* image);
+    void look(const core::ImageView* image);
+    void follow_motion(double dt);
     bool is_covered(const Track& track) const;
     std::vector<Sighting> usable(const ScoredBoxes& found) const;
     MaskTable mask_table(const MaskOverlaps& masks, const std::vector<Sighting>& sightings,
@@ -49,8 +51,8 @@ class Tracker {
     double time_s_ = 0.0;   // the caller's, of the last frame
     double clock_s_ = 0.0;  // ours: it never runs back
     bool started_ = false;
-    GreyPicture looked_, now_;  // of the last frame with detections, and of this one
-    bool has_looked_ = false;
+    GreyPicture before_, now_;
+    bool has_before_ = false, has_now_ = false;
 };
 
 }  // namespace edgeseg::cpu

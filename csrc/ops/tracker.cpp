@@ -45,6 +45,12 @@ Tracker::Tracker(const TrackerOptions& options)
 
 Tracker::~Tracker() = default;
 
+void Tracker::retune(float conf) {
+    TrackerOptions options = tracker_->options();
+    options.conf = conf;
+    tracker_->retune(checked(options));
+}
+
 std::vector<TrackedObject> Tracker::update(const ScoredBoxes& found, const Moment& moment,
                                            const MaskOverlaps& masks) {
     check_moment(moment);

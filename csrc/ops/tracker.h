@@ -40,7 +40,7 @@ struct Moment {
     double time_s = 0.0;
     int width = 0, height = 0;  // px
     const core::ImageView* image =
-        nullptr;  // of that size; `carry` compares it with the last update's
+        nullptr;  // of that size; only `carry` needs it, and the one before
 };
 
 // How alike the masks of some identities and the detections are: float32[ids, detections], row
@@ -74,13 +74,16 @@ class Tracker {
     Tracker(const Tracker&) = delete;
     Tracker& operator=(const Tracker&) = delete;
 
+    // Have another `conf` from the next frame on; identities go on. Throws as the constructor.
+    void retune(float conf);
+
     // Take the detections of a frame. Throws std::invalid_argument when the time is not finite or
     // the image is not of the size.
     std::vector<TrackedObject> update(const ScoredBoxes& found, const Moment& moment,
                                       const MaskOverlaps& masks = {});
 
     // Take a frame that no network has seen: every object is carried, along its speed corrected
-    // by what moved in the picture since the last update, when both had one. Throws as update.
+    // by what moved in the picture since the last frame, when both had one. Throws as update.
     std::vector<TrackedObject> carry(const Moment& moment);
 
     // Tell where every identity will be at a time, and change nothing. In the order of the ids.

@@ -39,18 +39,15 @@ def open_backend(
     Raises DeviceError when CUDA is asked for and cannot be had, ConfigError
     for what it cannot do, ValueError for an unknown name or option.
     """
-    from edgeseg.backends.options import DetectOptions
-
-    if labels == "auto":
-        labels = "multi" if model.family == "darknet" else "best"
-    options = DetectOptions(
+    options = detect_options(
+        model,
         conf=conf,
         iou=iou,
         labels=labels,
         nms=nms,
         agnostic=agnostic,
         max_detections=max_detections,
-        class_ids=None if class_ids is None else frozenset(class_ids),
+        class_ids=class_ids,
         masks=masks,
     )
     if name not in ("cpu", "cuda") or model.family != "darknet":
@@ -64,6 +61,22 @@ def open_backend(
     from edgeseg.device import open_device
 
     return CudaBackend(model, device or open_device(), options)
+
+
+def detect_options(
+    model: Model,
+    *,
+    labels: Labels | Literal["auto"] = "auto",
+    class_ids: Collection[int] | None = None,
+    **more: Any,
+) -> DetectOptions:
+    """Give the options of `open_backend` as `DetectOptions`. Raises ValueError."""
+    from edgeseg.backends.options import DetectOptions
+
+    if labels == "auto":
+        labels = "multi" if model.family == "darknet" else "best"
+    kept = None if class_ids is None else frozenset(class_ids)
+    return DetectOptions(labels=labels, class_ids=kept, **more)
 
 
 def _open_on_cpu(model: Model, options: DetectOptions) -> Backend:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from edgeseg.types import Batch, Detections, Frame, Heads, Letterbox, Seen
+
+if TYPE_CHECKING:
+    from edgeseg.backends.options import DetectOptions
 
 Labels = Literal["multi", "best"]
 """`multi`: one box may carry several classes, as in Darknet. `best`: only its best class."""
@@ -27,3 +30,11 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release memory."""
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A backend whose options can change while it runs."""
+
+    def retune(self, options: DetectOptions) -> None:
+        """Take other options from the next frame on; may be called from another thread."""

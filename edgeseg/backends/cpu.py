@@ -17,12 +17,11 @@ class CpuBackend:
 
     def __init__(self, model: Model, options: DetectOptions | None = None) -> None:
         """Prepare for `model`; raises ValueError when a class to keep is none of the model's."""
-        self._options = options if options is not None else DetectOptions()
         self._input_px = model.input_px
         self._fit = model.fit
         self._specs = [native_spec(spec) for spec in model.heads]
-        classes = max((head.classes for head in model.heads), default=0)
-        self._wanted = wanted_classes(self._options.class_ids, classes)
+        self._classes = max((head.classes for head in model.heads), default=0)
+        self.retune(options if options is not None else DetectOptions())
         width, height = model.input_px
         self._tensor = np.empty((1, 3, height, width), np.float32)
         self._letterbox: Letterbox | None = None
@@ -47,12 +46,12 @@ class CpuBackend:
 
         Boxes are clipped to the picture; those outside of it are left out.
         """
-        options = self._options
+        options, classes = self._tuning  # once: another thread may retune meanwhile
         boxes, scores, class_ids = _native.decode(
             heads, self._specs, letterbox.net_px, options.conf, options.labels
         )
-        if self._wanted is not None:
-            wanted = self._wanted[class_ids]
+        if classes is not None:
+            wanted = classes[class_ids]
             boxes, scores, class_ids = boxes[wanted], scores[wanted], class_ids[wanted]
         if len(scores) == 0:
             return Detections.empty()
@@ -61,6 +60,13 @@ class CpuBackend:
         found = Detections(boxes_px, scores, class_ids[keep])
         visible: NDArray[np.bool_] = np.all(boxes_px[:, :2] < boxes_px[:, 2:], axis=1)
         return found if visible.all() else found.select(visible)
+
+    def retune(self, options: DetectOptions) -> None:
+        """Go on with other options from the next frame on; may be called from another thread.
+
+        Raises ValueError when a class to keep is none of the model's.
+        """
+        self._tuning = options, wanted_classes(options.class_ids, self._classes)
 
     def close(self) -> None:
         """Release memory."""

@@ -34,7 +34,7 @@ class Feeder:
             self._letterbox = letterbox
         how = self._how
         _native.letterbox(
-            frame.image,
+            frame.host_image,
             self._planes,
             letterbox.region_net,
             pad=how.pad,

@@ -29,10 +29,11 @@ class YoloBackend:
         if not isinstance(model.outputs, YoloOutputs):
             said = f"{model.name} is no YOLO export, it is {model.family}"
             raise ValueError(said)  # noqa: TRY004 - the value is wrong, not the type
-        self._options = options if options is not None else DetectOptions()
         self._outputs = model.outputs
         self._family = model.family
-        self._wanted = wanted_classes(self._options.class_ids, len(model.class_names))
+        self._classes = len(model.class_names)
+        self.retune(options if options is not None else DetectOptions())
+        self._options, self._wanted = self._tuning
         self._feeder = Feeder(model)
 
     def preprocess(self, frame: Frame) -> Batch:
@@ -44,6 +45,7 @@ class YoloBackend:
 
         Boxes are clipped to the picture; those outside of it are left out.
         """
+        self._options, self._wanted = self._tuning  # for the whole frame
         # One row a box, whatever way they lie in memory.
         rows = heads[0][0].T if self._family == "yolo-v8" else heads[0][0]
         self._check(rows, heads)
@@ -60,6 +62,13 @@ class YoloBackend:
             heads[1][0], coefficients, boxes_net[visible], detections.boxes_px, letterbox
         )
         return Seen(detections, masks)
+
+    def retune(self, options: DetectOptions) -> None:
+        """Go on with other options from the next frame on; may be called from another thread.
+
+        Raises ValueError when a class to keep is none of the model's.
+        """
+        self._tuning = options, wanted_classes(options.class_ids, self._classes)
 
     def close(self) -> None:
         """Release memory."""

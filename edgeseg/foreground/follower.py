@@ -51,6 +51,10 @@ class ForegroundFollower:
         """Tell of warm-up, changes of light and shaking."""
         return {"motion": self._watch.summary()}
 
+    def figures(self) -> dict[str, object]:
+        """Give how many frames had which state."""
+        return self._watch.figures()
+
     def close(self) -> None:
         """Nothing is held that Python does not release."""
 

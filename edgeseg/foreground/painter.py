@@ -41,7 +41,7 @@ class ForegroundPainter:
     def draw(self, result: Result, status: Status | None = None) -> Picture:
         """Give a new picture of the frame's size: BGR, or BGRA when the background is cut out."""
         del status  # it would stand on the background
-        image, foreground = result.frame.image, result.foreground
+        image, foreground = result.frame.host_image, result.foreground
         if foreground is None:
             foreground = np.zeros(image.shape[:2], np.uint8)
         if self._ground is None:

@@ -8,8 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.masks.carry import MaskMemory
+from edgeseg.masks.carry import LastMasks
 from edgeseg.masks.second_look import better_boxes
+from edgeseg.masks.smoothing import MaskSmoother
+from edgeseg.masks.stability import StabilityMeter
 from edgeseg.types import Detections, Frame, Masks, Result, Tracks
 
 OLD_FRAMES = 30
@@ -32,15 +34,20 @@ class MaskFollower:
     At most `budget` objects of a frame are looked at, the large and the old
     ones first; the others get no mask and are counted. With `fine`, a mask
     that does not fill its box has the box set right and is looked at again.
+    With `smooth`, the masks of an identity are steadied over time.
     """
 
     name = "masks"
 
-    def __init__(self, looker: Looker, *, budget: int, fine: bool = False) -> None:
+    def __init__(
+        self, looker: Looker, *, budget: int, fine: bool = False, smooth: bool = False
+    ) -> None:
         self._looker = looker
         self._budget = budget
         self._fine = fine
-        self._memory = MaskMemory()
+        self._smoother = MaskSmoother() if smooth else None
+        self._stability = StabilityMeter()
+        self._memory = LastMasks()
         self._given = 0
         self._left_out = 0
 
@@ -50,16 +57,29 @@ class MaskFollower:
         if masks is None:
             masks = self._masks(result.frame, result.detections, result.tracks)
         self._memory.keep(masks, result.detections.boxes_px, result.tracks)
+        if self._smoother is not None and result.tracks is not None:
+            masks = self._smoother.smooth(result.tracks, masks)
         self._given += sum(grid.size > 0 for grid in masks.grids)
-        return replace(result, masks=masks)
+        result = replace(result, masks=masks)
+        self._stability.add(result)
+        return result
 
     def summary(self) -> dict[str, str]:
         """Give how many masks there were, and how many objects went without."""
-        if not self._left_out:
-            return {"masks": str(self._given)}
+        text = str(self._given)
+        if self._left_out:
+            text += (
+                f"; {self._left_out} objects without one "
+                f"(more than {self._budget} in a frame, see --mask-budget)"
+            )
+        return {"masks": text, **self._stability.summary()}
+
+    def figures(self) -> dict[str, object]:
+        """Give the same as numbers; the stability score says how steady the masks were."""
         return {
-            "masks": f"{self._given}; {self._left_out} objects without one "
-            f"(more than {self._budget} in a frame, see --mask-budget)"
+            "masks": self._given,
+            "left_out": self._left_out,
+            "stability": self._stability.to_dict(),
         }
 
     def close(self) -> None:

@@ -68,8 +68,7 @@ class MaskHead:
     def _grids(self, frame: Frame, boxes_px: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Give uint8[N, GRID, GRID] for at most BATCH boxes."""
         crops = self._crops[: len(boxes_px)]
-        # A frame on a GPU is brought to the host: the mask network runs on the CPU.
-        _native.crop_resize(np.asarray(frame.image), grown(boxes_px, MARGIN), crops)
+        _native.crop_resize(frame.host_image, grown(boxes_px, MARGIN), crops)
         (logits,) = run_session(self._session, {"crops": crops, "meta": meta(boxes_px)})
         values = logits[:, 0] * np.float32(LOGIT_STEPS) + np.float32(128)
         # Half a step would let the edge move: 128 is where the logit is 0.

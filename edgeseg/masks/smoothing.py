@@ -29,6 +29,7 @@ SAME: Fit = (1.0, 0.0, 1.0, 0.0)
 
 _FIRST_DOUBT = 100
 _FIRST_FLICKER = 0.35
+_NEW_SPEED = 0.2
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class _Memory:
     trend: Grid
     flicker: float
     """Share of its changes that the next frame took back, lately."""
-    region_px: NDArray[np.float32]
+    way: Way
     clip_px: NDArray[np.float32]
     seen: int
     """The frame in which it last had a mask."""
@@ -82,7 +83,7 @@ class MaskSmoother:
                 grids[row] = self._steadied(track_id, grids[row], regions[row], clips[row])
             elif (memory := self._bridge(track_id)) is not None:
                 grids[row] = memory.smooth
-                regions[row], clips[row] = memory.region_px, memory.clip_px
+                regions[row], clips[row] = memory.way.region_px, memory.clip_px
             given[track_id] = grids[row]
         self._forget()
         return Masks(tuple(grids), regions, clips, masks.frame_px)
@@ -96,14 +97,15 @@ class MaskSmoother:
     ) -> Grid:
         memory = self._memories.get(track_id)
         present = np.ascontiguousarray(present)
-        if memory is None or self._frame - memory.seen > BRIDGED_FRAMES + 1:
+        if memory is not None and self._frame - memory.seen > BRIDGED_FRAMES + 1:
+            memory = None
+        if memory is None:
+            way = Way(region_px)
             smooth, trend = present, np.zeros_like(present)
             doubt, flicker = np.full_like(present, _FIRST_DOUBT), _FIRST_FLICKER
         else:
-            starts = [SAME]
-            if (still := standing(memory.region_px, region_px)) is not None:
-                starts.append(still)
-            fit = _native.grid_fit(memory.raw, present, starts)
+            frames = self._frame - memory.seen
+            fit = _native.grid_fit(memory.raw, present, memory.way.starts(region_px, frames))
             smooth, doubt, trend, flicker = _native.grid_steady(
                 memory.smooth,
                 memory.raw,
@@ -113,8 +115,9 @@ class MaskSmoother:
                 fit,
                 memory.flicker,
             )
+            way = memory.way.after(region_px, frames)
         self._memories[track_id] = _Memory(
-            smooth, present, doubt, trend, flicker, region_px.copy(), clip_px.copy(), self._frame
+            smooth, present, doubt, trend, flicker, way, clip_px.copy(), self._frame
         )
         return smooth
 
@@ -130,6 +133,31 @@ class MaskSmoother:
         gone = [key for key, memory in self._memories.items() if memory.seen < oldest]
         for key in gone:
             del self._memories[key]
+
+
+class Way:
+    """How a mask's region goes through the frame, its jitter averaged out."""
+
+    def __init__(self, region_px: NDArray[np.float32]) -> None:
+        self.region_px = region_px.copy()
+        self._speed_px = np.zeros(4)
+
+    def starts(self, region_px: NDArray[np.float32], frames: int = 1) -> list[Fit]:
+        """Give guesses how the present region lies on this one, `frames` later.
+
+        The object moved as its box did; it stood still and the box jittered;
+        it went on as before and the box jittered.
+        """
+        gone_on = (self.region_px + frames * self._speed_px).astype(np.float32)
+        guesses = (standing(self.region_px, region_px), standing(gone_on, region_px))
+        return [SAME, *(guess for guess in guesses if guess is not None)]
+
+    def after(self, region_px: NDArray[np.float32], frames: int = 1) -> Way:
+        """Give the way one step on."""
+        way = Way(region_px)
+        step = (region_px.astype(np.float64) - self.region_px) / frames
+        way._speed_px = self._speed_px + _NEW_SPEED * (step - self._speed_px)
+        return way
 
 
 def standing(former_px: NDArray[np.float32], present_px: NDArray[np.float32]) -> Fit | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import _native
-from edgeseg.masks.smoothing import SAME, Fit, Grid, standing
+from edgeseg.masks.smoothing import Grid, Way
 from edgeseg.types import Result
 
 GONE_FRAMES = 15
@@ -28,7 +28,7 @@ class _Past:
 
     last: Grid
     before: Grid | None
-    region_px: NDArray[np.float32]
+    way: Way
     frame: int
     missing: bool = False
 
@@ -120,9 +120,10 @@ class StabilityMeter:
 
     def _add_mask(self, track_id: int, grid: Grid, region_px: NDArray[np.float32]) -> None:
         past = self._pasts.get(track_id)
+        grid = np.ascontiguousarray(grid)
         if past is None or past.frame != self._frame - 1:
             if grid.size:
-                self._pasts[track_id] = _Past(grid, None, region_px.copy(), self._frame)
+                self._pasts[track_id] = _Past(grid, None, Way(region_px), self._frame)
             return
         past.frame = self._frame
         if not grid.size:
@@ -131,28 +132,25 @@ class StabilityMeter:
         if past.missing:  # it is back: the gap was the flicker
             self._dropouts += 1
             self._flicker.add(1.0)
-            self._pasts[track_id] = _Past(grid, None, region_px.copy(), self._frame)
+            self._pasts[track_id] = _Past(grid, None, Way(region_px), self._frame)
             return
-        self._pasts[track_id] = self._compared(past, np.ascontiguousarray(grid), region_px)
+        self._pasts[track_id] = self._compared(past, grid, region_px)
 
     def _compared(self, past: _Past, grid: Grid, region_px: NDArray[np.float32]) -> _Past:
-        starts: list[Fit] = [SAME]
-        if (still := standing(past.region_px, region_px)) is not None:
-            starts.append(still)
-        fit = _native.grid_fit(np.ascontiguousarray(past.last), grid, starts)
+        fit = _native.grid_fit(past.last, grid, past.way.starts(region_px))
         rows, columns = grid.shape
-        last = _native.grid_laid(np.ascontiguousarray(past.last), (rows, columns), fit)
+        last = _native.grid_laid(past.last, (rows, columns), fit)
         now_on, last_on = grid >= 128, last >= 128
-        either = np.count_nonzero(now_on | last_on)
+        either = int(np.count_nonzero(now_on | last_on))
         if either:
-            self._overlap.add(np.count_nonzero(now_on & last_on) / either)
+            self._overlap.add(int(np.count_nonzero(now_on & last_on)) / either)
         if past.before is not None:
             before = _native.grid_laid(past.before, (rows, columns), fit)
             before_on = before >= 128
-            taken_back = np.count_nonzero((now_on == before_on) & (now_on != last_on))
-            area = max(np.count_nonzero(now_on), np.count_nonzero(before_on), 1)
+            taken_back = int(np.count_nonzero((now_on == before_on) & (now_on != last_on)))
+            area = max(int(np.count_nonzero(now_on)), int(np.count_nonzero(before_on)), 1)
             self._flicker.add(min(1.0, taken_back / area))
-        return _Past(grid, last, region_px.copy(), self._frame)
+        return _Past(grid, last, past.way.after(region_px), self._frame)
 
     def _add_places(self, result: Result) -> None:
         """Look where new tracks begin."""

@@ -29,7 +29,7 @@ WARM_UP_S = 0.5
 WARM_UP_FRAMES = 8
 STILL_S = 2.0
 """What has not changed at all for so long does not move: a ghost, a patch of light."""
-FAST_S = 2.0
+FAST_S = 1.0
 """At first the model learns fast, so that what walks away leaves no ghost for long."""
 LONGEST_GAP_S = 5.0
 """After a longer silence, or a step back in time, the background is learned anew."""

@@ -36,7 +36,7 @@ class MotionWatch:
         if self._last_s == time_s:
             self._clock_s += 1 / NOMINAL_FPS
         self._last_s = time_s
-        moving = self._background.look(result.frame.image, time_s + self._clock_s)
+        moving = self._background.look(result.frame.host_image, time_s + self._clock_s)
         self._states[moving.state] += 1
         self._shaken += moving.pose.shift != (0.0, 0.0)
         self._relit += moving.pose.light_change > TOLD_CHANGE
@@ -54,6 +54,11 @@ class MotionWatch:
         if self._relit:
             said.append(f"{self._relit} brought back to the usual light")
         return ", ".join(said) or "seen in every frame"
+
+    def figures(self) -> dict[str, object]:
+        """Give the same as numbers."""
+        states = {state.name.lower(): self._states[state] for state in State}
+        return {"frames": states, "shaken": self._shaken, "relit": self._relit}
 
 
 class MotionFollower:
@@ -87,6 +92,10 @@ class MotionFollower:
     def summary(self) -> dict[str, str]:
         """Tell of warm-up, changes of light and shaking."""
         return {"motion": self._watch.summary()}
+
+    def figures(self) -> dict[str, object]:
+        """Give how many frames had which state."""
+        return self._watch.figures()
 
     def close(self) -> None:
         """Nothing is held that Python does not release."""

@@ -18,6 +18,7 @@ from edgeseg.overlay.outlines import Outlines, Picture, Rect
 from edgeseg.overlay.places import LabelPlaces
 from edgeseg.overlay.tints import lay_class_map, lay_masks
 from edgeseg.text import SpriteCache, sprite_height
+from edgeseg.trails import Trails, draw_trail
 from edgeseg.types import Result, Size
 
 __all__ = ["LabelPlaces", "Overlay", "Status", "Style"]
@@ -86,6 +87,7 @@ class Overlay:
         self.class_names = tuple(class_names)
         self._sprites = SpriteCache(font)
         self._outlines = Outlines()
+        self._trails = Trails()
 
     def draw(self, result: Result, status: Status | None = None) -> Picture:
         """Give the frame with its objects drawn in: a new uint8[H, W, 3], BGR.
@@ -102,11 +104,19 @@ class Overlay:
             lay_class_map(out, result.class_map)
         if result.masks is not None and len(result.masks):
             lay_masks(out, result.masks, result.detections.boxes_px, colors)
+        self._draw_trails(out, result, colors, style)
         for item in reversed(objects):  # the best on top
             self._outlines.draw(out, item.line, style.line_px, item.color, dashed=item.carried)
         self._draw_status(out, status, style, places)
         self._draw_labels(out, objects, style, places)
         return out
+
+    def _draw_trails(self, out: Picture, result: Result, colors: list[Color], style: Style) -> None:
+        """Draw where each identity came from."""
+        self._trails.add(result)
+        for track_id, color in zip(self._track_ids(result), colors, strict=True):
+            if track_id > 0:
+                draw_trail(out, self._trails.of(track_id), color, width_px=style.line_px)
 
     def _colors(self, result: Result) -> list[Color]:
         """Give each object its identity's colour, else its class's."""

@@ -26,6 +26,7 @@ __all__ = [
     "default_sinks",
     "make_sink",
     "make_sinks",
+    "targets",
 ]
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,12 @@ def default_sinks(
 def file_stem(source: str) -> str:
     """Give a plain file name, without ending, for what is made from a source."""
     return re.sub(r"[^\w.-]+", "-", Path(source).stem).strip("-.") or "edgeseg"
+
+
+def targets(specs: Sequence[str]) -> list[Path]:
+    """Give the files and folders that sinks write to. Raises ConfigError."""
+    parsed = [_parse(spec) for spec in specs]
+    return [spec.path for spec in parsed if spec.target and spec.target != "-"]
 
 
 def _parse(text: str) -> Spec:

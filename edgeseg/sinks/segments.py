@@ -70,7 +70,7 @@ class SegmentsSink:
         self._class_names = result.class_names
         self._activity.see(result, moment)
         if self._shots is not None:
-            self._shots.see(result.frame.image, moment)
+            self._shots.see(result.frame.host_image, moment)
 
     def close(self) -> str | None:
         """Write the files, and give their names; None, and no file, when no result came."""

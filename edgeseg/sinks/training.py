@@ -64,5 +64,5 @@ class TrainingFolder:
         if frame.path is not None and os.path.realpath(frame.path) == str(path):
             raise SinkError(f"{path} is a picture of the source", hint="Choose another folder.")
         with writing(path), written_aside(path) as aside:
-            save_picture(frame.image, aside, ending, quality=_QUALITY)
+            save_picture(frame.host_image, aside, ending, quality=_QUALITY)
         return stem, path.name

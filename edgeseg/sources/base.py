@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from edgeseg.types import Frame, Size
 
@@ -25,6 +25,20 @@ class SourceInfo:
     """How many frames will come, for the progress bar; an estimate for videos."""
     pictures: bool = False
     """Single pictures rather than a video: sinks write one file for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a live source is just now.
+
+    A source that can be lost and come back has a method `condition()` that
+    gives this, from any thread and without waiting.
+    """
+
+    state: Literal["running", "degraded", "stuck"]
+    """`degraded`: lost, and knowingly being tried again. `stuck`: a call does not return."""
+    reason: str = ""
+    """What is wrong, in one line and without secrets; empty when running."""
 
 
 class Source(Protocol):

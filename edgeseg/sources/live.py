@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.errors import EdgesegError, SourceError, SourceLostError, SourceOpenError
-from edgeseg.sources.base import SourceInfo
+from edgeseg.sources.base import Condition, SourceInfo
 from edgeseg.sources.options import SourceOptions
 from edgeseg.types import Frame
 
@@ -89,6 +89,7 @@ class LiveSource:
         self._started_s = 0.0
         self._last_s = time.monotonic()
         self._gone_s: float | None = None
+        self._tried_s = time.monotonic()
         self._short_lived = 0
         self._fps: float | None = None
         self.reconnects = 0
@@ -142,6 +143,21 @@ class LiveSource:
         """Give the frames that were lost on the way here, by reason."""
         with self._changed:
             return dict(self._drops + self._capture_drops)
+
+    def condition(self) -> Condition:
+        """Tell whether frames come, or are being fetched back."""
+        now_s = time.monotonic()
+        with self._changed:
+            silent_s, gone = now_s - self._last_s, self._gone_s is not None
+        options = self._options
+        if not gone and silent_s <= 2 * options.read_timeout_s + 1.0:
+            return Condition("running")
+        reason = f"{self._name}: nothing came for {silent_s:.0f} s"
+        # The thread that connects is believed as long as its calls return.
+        longest_s = 2 * (options.open_timeout_s + options.read_timeout_s) + LONGEST_WAIT_S
+        if gone and now_s - self._tried_s <= longest_s:
+            return Condition("degraded", f"{reason}; connecting again")
+        return Condition("stuck", f"{reason}; the device or server does not answer")
 
     def close(self) -> None:
         """End at once; the thread lets go of the device when its last call returns."""
@@ -221,6 +237,7 @@ class LiveSource:
         """Give a new connection; None when closed. Raises SourceLostError when time is up."""
         # A connection that opens and gives no frame does not start the clock anew.
         self._gone_s = self._gone_s or time.monotonic()
+        self._tried_s = time.monotonic()
         attempt = max(0, self._short_lived - 1)
         while True:
             left_s = self._gone_s + self._options.reconnect_s - time.monotonic()
@@ -229,6 +246,7 @@ class LiveSource:
             if self._closed.wait(max(0.0, min(backoff_s(attempt), left_s))):
                 return None
             attempt += 1
+            self._tried_s = time.monotonic()
             try:
                 capture = self._connect()
             except SourceError as error:

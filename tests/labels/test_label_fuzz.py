@@ -96,7 +96,7 @@ def look(source: Path, kind: str) -> None:
     ("kind", "file"), [(kind, file) for kind, files in FILES.items() for file in files]
 )
 @given(edits=EDITS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_damage_ends_in_labels_or_one_clear_error(valid, kind, file, edits):
     source = valid[kind]
     path = source / file if file else source
@@ -138,7 +138,7 @@ GOOD = {
         )
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_coco_values_end_in_labels_or_one_clear_error(tmp_path_factory, case):
     kind, change, segmentation = case
     listed = {key: [value] for key, value in GOOD.items()}
@@ -157,7 +157,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(st.lists(WORDS, max_size=12).map(" ".join), max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_yolo_words_end_in_labels_or_one_clear_error(tmp_path_factory, lines):
     folder = tmp_path_factory.mktemp("yolo")
     (folder / "x.txt").write_text("\n".join(lines))
@@ -177,7 +177,7 @@ YAML = st.lists(
 
 
 @given(YAML)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_yaml_gives_names_or_one_clear_error(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("yaml") / "data.yaml"
     path.write_text("\n".join(lines), encoding="utf-8", errors="replace")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_shapes import NAMES, difficult_pictures, shapes, thing, within_one_pixel, without_overlap
+from PIL import Image
 
 from edgeseg.labels.convert import convert
 from edgeseg.labels.formats import ReadOptions, WriteOptions, create_labels, open_labels
@@ -112,6 +113,24 @@ def test_class_masks_keep_every_pixel_of_each_class(tmp_path, save_pictures, for
                 wanted |= item.mask.dense((16, 13))
         (got,) = [item.mask for item in back.objects if item.class_id == class_id]
         np.testing.assert_array_equal(got.dense((16, 13)), wanted)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_small_objects_lie_above_large_ones_and_crowds_below_all(tmp_path, classes, turned):
+    found = shapes(16, 13)
+    objects = [thing(found["the whole picture"], 0), thing(found["box"], 1)]
+    objects.append(thing(found["one pixel"], 2, crowd=True))
+    if turned:
+        objects.reverse()
+    picture = LabelPicture("a.png", (16, 13), tuple(objects))
+    for options, values in (
+        (WriteOptions("class-masks"), [1, 2, 3]),
+        (WriteOptions("masks"), [3, 2, 1] if turned else [1, 2, 3]),
+    ):
+        path = written(tmp_path / options.format, options, [picture], classes)
+        with Image.open(path / "masks/a.png") as image:
+            painted = np.asarray(image)
+        np.testing.assert_array_equal(painted, np.where(found["box"], values[1], values[0]))
 
 
 def test_boxes_come_back_within_a_hundredth_of_a_pixel(tmp_path, save_pictures, classes):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgeseg.masks.carry import MaskMemory
+from edgeseg.masks.carry import LastMasks
 from edgeseg.masks.follower import MaskFollower
 from edgeseg.masks.second_look import better_boxes
 from edgeseg.types import Detections, Frame, Masks, Result, Tracks
@@ -154,7 +154,7 @@ def test_an_empty_mask_moves_no_box(value: int) -> None:
 
 
 def test_memory_is_of_the_last_frame_only() -> None:
-    memory = MaskMemory()
+    memory = LastMasks()
     box = boxes((0, 0, 10, 10))
     one = Masks((np.full((2, 2), 255, np.uint8),), box, box, (200, 100))
     tracks = Tracks(np.array([1], np.int32), np.zeros(1, np.int32), np.ones(1, np.bool_))

@@ -275,7 +275,7 @@ def test_predictions_follow_the_kalman_filter_of_the_definition():
 
 
 def test_carried_boxes_stay_on_what_moves_in_the_picture():
-    """Unseen by the network, an object turns round; without pictures the box would go on."""
+    """Unseen by the network, an object stops; without pictures the box would go on."""
     rng = np.random.default_rng(1)
     ground = rng.integers(90, 110, (480, 640, 1), np.uint8).repeat(3, axis=2)
     patch = np.kron(rng.integers(0, 256, (10, 10)), np.ones((8, 8))).astype(np.uint8)[..., None]
@@ -292,12 +292,12 @@ def test_carried_boxes_stay_on_what_moves_in_the_picture():
         row = box(x, 200, 80, 80)
         with_pictures.see(row, image=picture(x))
         without.see(row)
-    for _ in range(6):
-        x -= 4
+    for _ in range(10):  # it stops
         got, blind = with_pictures.carry(image=picture(x)), without.carry()
-    assert got["boxes"][0, [0, 2]].mean() == pytest.approx(x, abs=8)
-    assert blind["boxes"][0, [0, 2]].mean() > x + 30
+    off = abs(got["boxes"][0, [0, 2]].mean() - x)
     assert got["carried"].all()
+    assert off < 20
+    assert off < 0.5 * abs(blind["boxes"][0, [0, 2]].mean() - x)
 
 
 def test_masks_tell_apart_what_boxes_do_not():

@@ -252,3 +252,52 @@ def test_waits_grow_are_bounded_and_not_in_step(monkeypatch: pytest.MonkeyPatch)
         assert all(0.75 * full <= wait <= full for wait in waits)
         assert len(waits) > 10
     assert backoff_s(10**6) <= 10
+
+
+def test_the_condition_follows_loss_and_return() -> None:
+    numbers = itertools.count()
+    back = threading.Event()
+    first = [True]
+
+    def connect() -> Ticker:
+        if first:
+            first.clear()
+            return Ticker(numbers, last=5)
+        if not back.is_set():
+            raise SourceLostError("ticker: still away")
+        return Ticker(numbers)
+
+    source = opened(connect)
+    assert source.condition().state == "running"
+    deadline_s = time.monotonic() + 10
+    while source.condition().state != "degraded":
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    assert "connecting again" in source.condition().reason
+    back.set()
+    while source.condition().state != "running":
+        assert time.monotonic() < deadline_s
+        source.read()
+    source.close()
+
+
+def test_a_call_that_never_returns_is_no_excuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "LONGEST_WAIT_S", 0.2)
+    hang = threading.Event()
+    calls = [0]
+
+    def connect() -> Ticker:
+        calls[0] += 1
+        if calls[0] > 1:
+            hang.wait(30)  # a driver that does not come back
+        return Ticker(itertools.count(), last=3)
+
+    options = SourceOptions(open_timeout_s=0.1, read_timeout_s=0.1, reconnect_s=60.0)
+    source = opened(connect, options)
+    deadline_s = time.monotonic() + 20
+    while source.condition().state != "stuck":
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    assert "does not answer" in source.condition().reason
+    hang.set()
+    source.close()

@@ -32,6 +32,7 @@ from edgeseg.engines.tensorrt.network import (
 from edgeseg.engines.tensorrt.watch import Messages, Phases, Progress, open_logger, open_monitor
 from edgeseg.errors import BuildCancelledError, EngineError
 from edgeseg.files import written_aside
+from edgeseg.service.notify import telling
 from edgeseg.types import Model
 
 LAST_STEP_S = 600.0
@@ -106,7 +107,7 @@ def build_plan(
         warnings.simplefilter("ignore", DeprecationWarning)
         job = _Job(api, model, options, workspace, watch)
         stop = watch.cancelled or threading.Event()
-        phases = Phases(watch.progress, stop)
+        phases = Phases(telling(watch.progress), stop)
         plan = _in_thread(lambda: job.build(phases), stop)
         if plan is None or stop.is_set():  # TensorRT may finish before it looks
             raise _failure(job, phases, stop)
