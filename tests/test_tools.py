@@ -37,7 +37,14 @@ def write_clip(path: Path, frames: int) -> None:
 def test_the_op_benchmark_compares_every_op(tmp_path: Path) -> None:
     run_tool("bench_ops.py", "--seconds", "0.01", "--output", tmp_path / "ops.json")
     rows = json.loads((tmp_path / "ops.json").read_text())["results"]
-    assert {row["op"] for row in rows} == {"letterbox", "decode + nms", "nms"}
+    assert {row["op"] for row in rows} == {
+        "letterbox",
+        "decode + nms",
+        "nms",
+        "crop_resize",
+        "paste",
+        "blend",
+    }
     assert all(min(row["median_ms"].values()) > 0 for row in rows)
 
 
