@@ -198,16 +198,17 @@ def _photographed(crop: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
         crop = (crop - mean) * rng.uniform(0.65, 1.4) + mean
         grey = crop.mean(2, keepdims=True)
         crop = grey + (crop - grey) * rng.uniform(0.3, 1.6)
-        crop = crop * rng.uniform(0.9, 1.1, (1, 1, 3))
+        crop = crop * rng.uniform(0.9, 1.1, (1, 1, 3)).astype(np.float32)
     if rng.random() < 0.08:
         crop = np.repeat(crop.mean(2, keepdims=True), 3, 2)
     if rng.random() < 0.1:
-        crop = cv2.GaussianBlur(crop.astype(np.float32), (0, 0), rng.uniform(0.5, 1.6))
+        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 1.6))
     if rng.random() < 0.15:
-        crop = crop + rng.normal(0, rng.uniform(2, 12), crop.shape)
+        noise = rng.standard_normal(crop.shape, np.float32)
+        crop = crop + noise * np.float32(rng.uniform(2, 12))
     if rng.random() < 0.15:
         crop = crop.copy()
         height, width = (rng.uniform(0.08, 0.25, 2) * size).astype(int)
         y, x = rng.integers(0, size - height), rng.integers(0, size - width)
         crop[y : y + height, x : x + width] = rng.uniform(0, 255, 3)
-    return np.clip(crop, 0, 255).astype(np.float32)
+    return np.clip(crop, 0, 255)

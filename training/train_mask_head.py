@@ -31,12 +31,12 @@ from training.pictures import Example
 class Recipe:
     """The numbers of a run."""
 
-    steps: int = 13000
+    steps: int = 10500
     batch: int = 32
     small_px: int = 96
     """Crop size of the first part, which learns faster from small crops."""
     full_px: int = 128
-    small_part: float = 0.3
+    small_part: float = 0.4
     decoder_rate: float = 2e-3
     encoder_rate: float = 4e-4
     warm_up: int = 200
