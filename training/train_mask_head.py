@@ -31,7 +31,7 @@ from training.pictures import Example
 class Recipe:
     """The numbers of a run."""
 
-    steps: int = 10500
+    steps: int = 14000
     batch: int = 32
     small_px: int = 96
     """Crop size of the first part, which learns faster from small crops."""
