@@ -108,7 +108,9 @@ def _render(picture: Picture, to_unit: Matrix, size_px: int) -> NDArray[np.uint8
     level = int(np.clip(np.floor(np.log2(min(wide, high))), 0, len(picture.levels) - 1))
     image = picture.levels[level]
     times = [int(np.clip(np.ceil(side / 2**level - 0.1), 1, 4)) for side in (wide, high)]
-    shrink = np.array([picture.ids.shape[1] / image.shape[1], picture.ids.shape[0] / image.shape[0]])
+    shrink = np.array(
+        [picture.ids.shape[1] / image.shape[1], picture.ids.shape[0] / image.shape[0]]
+    )
     scaled = to_unit @ np.diag([*shrink, 1.0])
     size = (size_px * times[0], size_px * times[1])
     many = _warped(image, scaled, size, cv2.INTER_LINEAR, GREY)
@@ -124,7 +126,12 @@ def _warped(
     # cv2 puts pixel (0, 0)'s centre at the origin, we put its corner there.
     matrix[:2, 2] += 0.5 * matrix[:2, :2].sum(1) - 0.5
     return cv2.warpAffine(
-        image, matrix[:2], size, flags=how, borderMode=cv2.BORDER_CONSTANT, borderValue=(border,) * 3
+        image,
+        matrix[:2],
+        size,
+        flags=how,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(border,) * 3,
     )
 
 
@@ -172,9 +179,7 @@ def _extent_moved(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
 
 
 def _share(mask: NDArray[np.bool_], size_px: int) -> NDArray[np.float32]:
-    return cv2.resize(
-        mask.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_AREA
-    )
+    return cv2.resize(mask.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_AREA)
 
 
 def _sample(view: View) -> Sample:

@@ -106,15 +106,17 @@ class _Graph:
         middle = of_place.mean((2, 3))[0]
         x = self._conv(x, kernels, offsets + middle, f"{name}_conv")
         rest = of_place - middle[None, :, None, None]
-        x = self.builder.node("Add", [x, self._constant(f"{name}_place_map", rest)], f"{name}_placed")
+        x = self.builder.node(
+            "Add", [x, self._constant(f"{name}_place_map", rest)], f"{name}_placed"
+        )
         return self.builder.node("Relu", [x], name)
 
     def _linear(self, x: str, linear: nn.Linear, name: str) -> str:
-        return self._conv(
-            x, _array(linear.weight)[:, :, None, None], _array(linear.bias), name
-        )
+        return self._conv(x, _array(linear.weight)[:, :, None, None], _array(linear.bias), name)
 
-    def _conv(self, x: str, kernels: NDArray[np.float64], biases: NDArray[np.float64], name: str) -> str:
+    def _conv(
+        self, x: str, kernels: NDArray[np.float64], biases: NDArray[np.float64], name: str
+    ) -> str:
         weight = self._constant(f"{name}_weight", kernels)
         bias = self._constant(f"{name}_bias", biases)
         size = kernels.shape[-1]

@@ -18,7 +18,9 @@ SHARES = {
     "train_animals7": 0.15,
     "train_ccp_person": 0.12,
 }
-"""Shares of the samples in the order of reading; folders that are absent give theirs to the rest."""
+"""Shares of the samples; folders that are absent give theirs to the rest."""
+LICENSED_WHOLE = ("train_animals7", "train_ccp_person")
+"""One licence for the whole folder, which allows commercial use as its publisher states it."""
 DEV_FOLDER = "train_coco_mixed"
 """A tenth of its pictures is never trained on: the tuning split."""
 
@@ -41,20 +43,26 @@ class Mixture:
 def read_mixture(root: Path, *, commercial_only: bool = False) -> Mixture:
     """Read the known folders under `root`, or `root` itself as one set of pictures.
 
-    Raises FileNotFoundError when there is neither.
+    `commercial_only`: see `read_folder`. Raises FileNotFoundError when there are
+    no such pictures, ValueError when none is left.
     """
     folders = {root / name: share for name, share in SHARES.items() if (root / name).is_dir()}
     examples: list[Example] = []
     chances: list[np.ndarray] = []
     dev: list[Example] = []
     for folder, share in (folders or {root: 1.0}).items():
-        found = read_folder(folder, commercial_only=commercial_only)
+        by_picture = commercial_only and folder.name not in LICENSED_WHOLE
+        found = read_folder(folder, commercial_only=by_picture)
         split = folder.name == DEV_FOLDER or not folders
         dev += [e for e in found if split and is_dev(e.picture.name)]
         found = [e for e in found if not (split and is_dev(e.picture.name))]
+        if not found:
+            continue
         weights = np.array([_weight(example) for example in found])
         examples += found
         chances.append(share * weights / weights.sum())
+    if not examples:
+        raise ValueError(f"{root} holds no objects to learn from")
     together = np.concatenate(chances)
     return Mixture(examples, together / together.sum(), dev)
 

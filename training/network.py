@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +32,7 @@ class Encoder(nn.Module):
         super().__init__()
         channels = (3, *ENCODER_CHANNELS)
         self.layers = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1)
-            for before, after in zip(channels[:-1], channels[1:], strict=True)
+            nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(channels)
         )
 
     def forward(self, crops: Tensor) -> list[Tensor]:

@@ -23,8 +23,8 @@ UNKNOWN = 255
 MIN_AREA_PX = 40
 MIN_SIDE_PX = 8
 DEV_PERCENT = 10
-NON_COMMERCIAL = (1, 2, 3)
-"""Flickr licences of the COCO list that forbid commercial use."""
+NOT_COMMERCIAL = (None, 1, 2, 3)
+"""Licences of COCO's list that forbid commercial use, and none recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Example:
 def read_folder(folder: Path, *, commercial_only: bool = False) -> list[Example]:
     """Read all objects that are large enough to learn from.
 
-    `commercial_only` leaves out pictures whose recorded Flickr licence forbids
-    commercial use or is not recorded. Raises FileNotFoundError when the folder
-    has neither of the two layouts.
+    `commercial_only` leaves out pictures whose licence forbids commercial use or
+    is not recorded. Raises FileNotFoundError when the folder has neither of the two
+    layouts, ValueError when a picture and its mask do not fit.
     """
     if (folder / "instances.jsonl").exists():
         pictures = _read_id_maps(folder, commercial_only)
@@ -82,9 +82,9 @@ def _read_id_maps(folder: Path, commercial_only: bool) -> Iterator[Picture]:
     licences: dict[str, object] = {}
     for line in (folder / "instances.jsonl").read_text().splitlines():
         record = json.loads(line)
-        licences[record["image"]] = record.get("flickr_licence", 4)
+        licences[record["image"]] = record.get("flickr_licence")
     for name, licence in licences.items():
-        if commercial_only and (licence is None or licence in NON_COMMERCIAL):
+        if commercial_only and licence in NOT_COMMERCIAL:
             continue
         ids = cv2.imread(str(folder / "masks" / f"{Path(name).stem}.png"), cv2.IMREAD_UNCHANGED)
         yield _picture(folder / "images" / name, ids)
@@ -100,13 +100,11 @@ def _read_coco(folder: Path, commercial_only: bool) -> Iterator[Picture]:
         for annotation in coco["annotations"]:
             by_image[annotation["image_id"]].append(annotation)
         for image in coco["images"]:
-            if commercial_only and image.get("license", 1) in NON_COMMERCIAL:
+            if commercial_only and image.get("license") in NOT_COMMERCIAL:
                 continue
             path = _image_path(folder, image["file_name"])
             if path is not None and by_image[image["id"]]:
-                yield _picture(
-                    path, id_map(by_image[image["id"]], image["height"], image["width"])
-                )
+                yield _picture(path, id_map(by_image[image["id"]], image["height"], image["width"]))
 
 
 def _image_path(folder: Path, name: str) -> Path | None:
@@ -157,5 +155,5 @@ def _examples(picture: Picture) -> Iterator[Example]:
         if len(x) < MIN_AREA_PX or min(np.ptp(x), np.ptp(y)) + 1 < MIN_SIDE_PX:
             continue
         hull = cv2.convexHull(np.stack([x, y], 1).astype(np.int32))[:, 0]
-        corners = [hull, hull + (1, 0), hull + (0, 1), hull + (1, 1)]
-        yield Example(picture, int(number), np.concatenate(corners).astype(np.float64))
+        corners = hull[:, None] + np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
+        yield Example(picture, int(number), corners.reshape(-1, 2).astype(np.float64))

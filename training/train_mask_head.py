@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from training.augment import Sample, plain_sample, random_sample
 from training.encoder_weights import pretrained
+from training.export import export
 from training.mixture import Mixture, read_mixture
 from training.network import MaskHead, load_encoder
 from training.pictures import Example
@@ -52,9 +53,10 @@ class Recipe:
 
     def rate(self, step: int) -> float:
         """Give the learning rate at a step as a share of the highest."""
-        return min(1.0, (step + 1) / self.warm_up) * 0.5 * (
-            1 + math.cos(math.pi * step / self.steps)
-        ) + 1e-3
+        return (
+            min(1.0, (step + 1) / self.warm_up) * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+            + 1e-3
+        )
 
 
 class Run:
@@ -103,9 +105,7 @@ class Run:
 
     @torch.no_grad()
     def _follow(self, keep: float) -> None:
-        pairs = zip(
-            self.average.state_dict().values(), self.net.state_dict().values(), strict=True
-        )
+        pairs = zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True)
         for slow, fast in pairs:
             if slow.dtype.is_floating_point:
                 slow.lerp_(fast, 1 - keep)
@@ -219,7 +219,8 @@ def main() -> None:
     mixture = read_mixture(arguments.data, commercial_only=arguments.commercial_only)
     print(json.dumps({"objects": len(mixture.examples), "dev": len(mixture.dev)}), flush=True)
     recipe = Recipe(steps=arguments.steps, seed=arguments.seed)
-    train(mixture, recipe, arguments.out)
+    net = train(mixture, recipe, arguments.out)
+    export(net, mixture, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,138 @@
+"""The network trains, goes on where it stopped, and its ONNX file gives its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: training/requirements.txt")
+pytest.importorskip("pycocotools")
+
+import onnxruntime  # noqa: E402
+
+from training import train_mask_head  # noqa: E402
+from training.augment import Sample  # noqa: E402
+from training.graph import write_graph  # noqa: E402
+from training.mixture import Mixture  # noqa: E402
+from training.network import FROZEN_LAYERS, Encoder, MaskHead  # noqa: E402
+from training.pictures import Example, Picture  # noqa: E402
+from training.train_mask_head import Recipe, Run, samples_of, train  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def without_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Random numbers in place of yolov3-tiny's; one thread."""
+
+    def pretrained() -> list[tuple[object, object]]:
+        torch.manual_seed(3)
+        return [(layer.weight.detach(), layer.bias.detach()) for layer in Encoder().layers]
+
+    monkeypatch.setattr(train_mask_head, "pretrained", pretrained)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def discs() -> Mixture:
+    """Discs of some sizes, brighter than what is around them."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[:160, :160]
+    examples = []
+    for number in range(6):
+        disc = (x - 80) ** 2 + (y - 70) ** 2 < (20 + 6 * number) ** 2
+        noise = rng.integers(0, 80, (160, 160, 3))
+        image = np.where(disc[:, :, None], 170 + noise, noise).astype(np.uint8)
+        rows, columns = np.nonzero(disc)
+        hull = np.stack([columns, rows], 1).astype(float)
+        picture = Picture(f"{number}.png", (image, image[::2, ::2]), disc.astype(np.uint8))
+        examples.append(Example(picture, 1, np.concatenate([hull, hull + 1])))
+    return Mixture(examples, np.full(6, 1 / 6), examples[:2])
+
+
+def test_the_onnx_file_gives_what_the_network_gives(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    net = MaskHead().train()
+    crops, meta = torch.rand(5, 3, 128, 128), torch.rand(5, 3)
+    net(crops, meta)  # batch normalisation has numbers to fold
+    torch.nn.init.normal_(net.scene.weight)
+    net.eval()
+    first = write_graph(net, tmp_path / "net.onnx")
+    assert first == write_graph(net, tmp_path / "again.onnx")
+    session = onnxruntime.InferenceSession(
+        str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"]
+    )
+    found = session.run(None, {"crops": crops.numpy(), "meta": meta.numpy()})[0]
+    with torch.no_grad():
+        expected = net(crops, meta).numpy()
+    assert found.shape == (5, 1, 64, 64)
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_the_network_learns_and_its_first_layers_stay(discs: Mixture) -> None:
+    run = Run(Recipe(steps=40, batch=6, small_px=64, full_px=64, warm_up=5))
+    before = [p.clone() for p in run.net.encoder.parameters()]
+    losses = [run.learn(samples_of(discs, run.recipe, step)) for step in range(25)]
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:3])
+    moved = [
+        not torch.equal(a, b) for a, b in zip(before, run.net.encoder.parameters(), strict=True)
+    ]
+    assert not any(moved[: 2 * FROZEN_LAYERS])
+    assert all(moved[2 * FROZEN_LAYERS :])
+
+
+def test_unknown_pixels_teach_nothing() -> None:
+    logits = torch.randn(2, 1, 8, 8, requires_grad=True)
+    target = torch.zeros(2, 1, 8, 8)
+    weight = torch.ones(2, 1, 8, 8)
+    weight[:, :, 3:] = 0
+    train_mask_head.mask_loss(logits, target, weight).backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, :, 3:] == 0).all()
+    assert (logits.grad[:, :, :3] != 0).any()
+
+
+def test_a_stopped_run_ends_as_an_unbroken_one(discs: Mixture, tmp_path: Path) -> None:
+    recipe = Recipe(steps=6, batch=2, small_px=32, full_px=64, warm_up=2)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "parts").mkdir()
+    whole = train(discs, recipe, tmp_path / "whole")
+    run = Run(recipe)
+    for step in range(3):
+        run.learn(samples_of(discs, recipe, step))
+    run.save(tmp_path / "parts" / "checkpoint.pt")
+    parts = train(discs, recipe, tmp_path / "parts")
+    for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    Run(Recipe(steps=6)).save(tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="another recipe"):
+        Run(Recipe(steps=7)).load(tmp_path / "checkpoint.pt")
+
+
+def test_quantizing_keeps_the_masks(discs: Mixture, tmp_path: Path) -> None:
+    from training.augment import plain_sample
+    from training.quantize import quantize
+
+    torch.manual_seed(1)
+    samples: list[Sample] = [plain_sample(example, 128) for example in discs.examples]
+    net = MaskHead().train()
+    net(*(train_mask_head.tensors(samples)[k] for k in (0, 3)))
+    write_graph(net.eval(), tmp_path / "fp32.onnx")
+    quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", samples)
+    assert (tmp_path / "int8.onnx").stat().st_size < 3_000_000
+    crops, _, _, meta = train_mask_head.tensors(samples)
+    feed = {"crops": crops.contiguous().numpy(), "meta": meta.numpy()}
+    both = [
+        onnxruntime.InferenceSession(
+            str(tmp_path / f"{name}.onnx"), providers=["CPUExecutionProvider"]
+        ).run(None, feed)[0]
+        for name in ("fp32", "int8")
+    ]
+    assert np.corrcoef(both[0].ravel(), both[1].ravel())[0, 1] > 0.98
