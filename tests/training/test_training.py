@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,16 +10,18 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: training/requirements.txt")
-pytest.importorskip("pycocotools")
 
+import onnx  # noqa: E402
 import onnxruntime  # noqa: E402
+from onnx import numpy_helper  # noqa: E402
 
 from training import train_mask_head  # noqa: E402
-from training.augment import Sample  # noqa: E402
+from training.augment import Sample, plain_sample  # noqa: E402
 from training.graph import write_graph  # noqa: E402
 from training.mixture import Mixture  # noqa: E402
 from training.network import FROZEN_LAYERS, Encoder, MaskHead  # noqa: E402
 from training.pictures import Example, Picture  # noqa: E402
+from training.quantize import KEPT, best_scale, quantize  # noqa: E402
 from training.train_mask_head import Recipe, Run, samples_of, train  # noqa: E402
 
 
@@ -116,23 +119,52 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
         Run(Recipe(steps=7)).load(tmp_path / "checkpoint.pt")
 
 
-def test_quantizing_keeps_the_masks(discs: Mixture, tmp_path: Path) -> None:
-    from training.augment import plain_sample
-    from training.quantize import quantize
-
+@pytest.fixture
+def exported(discs: Mixture, tmp_path: Path) -> tuple[Path, Path, list[Sample]]:
+    """An untrained network as fp32 and INT8, and the samples that chose its scales."""
     torch.manual_seed(1)
-    samples: list[Sample] = [plain_sample(example, 128) for example in discs.examples]
+    samples = [plain_sample(example, 128) for example in discs.examples]
     net = MaskHead().train()
-    net(*(train_mask_head.tensors(samples)[k] for k in (0, 3)))
+    crops, _, _, meta = train_mask_head.tensors(samples)
+    net(crops, meta)
     write_graph(net.eval(), tmp_path / "fp32.onnx")
     quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", samples)
-    assert (tmp_path / "int8.onnx").stat().st_size < 3_000_000
+    return tmp_path / "fp32.onnx", tmp_path / "int8.onnx", samples
+
+
+def test_quantizing_keeps_the_masks(exported: tuple[Path, Path, list[Sample]]) -> None:
+    fp32, int8, samples = exported
+    assert int8.stat().st_size < 3_000_000
     crops, _, _, meta = train_mask_head.tensors(samples)
     feed = {"crops": crops.contiguous().numpy(), "meta": meta.numpy()}
     both = [
-        onnxruntime.InferenceSession(
-            str(tmp_path / f"{name}.onnx"), providers=["CPUExecutionProvider"]
-        ).run(None, feed)[0]
-        for name in ("fp32", "int8")
+        onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, feed)
+        for path in (fp32, int8)
     ]
-    assert np.corrcoef(both[0].ravel(), both[1].ravel())[0, 1] > 0.98
+    assert np.corrcoef(both[0][0].ravel(), both[1][0].ravel())[0, 1] > 0.98
+
+
+def test_the_int8_graph_is_what_both_runtimes_want(
+    exported: tuple[Path, Path, list[Sample]],
+) -> None:
+    graph = onnx.load(str(exported[1])).graph
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    readers = Counter(name for node in graph.node for name in node.input)
+    pairs = [node for node in graph.node if node.op_type == "QuantizeLinear"]
+    for node in pairs:
+        assert readers[node.output[0]] == 1  # else ONNX Runtime keeps it signed, and slow
+    assert all(arrays[node.input[2]] == 0 for node in pairs)
+    assert all(arrays[node.input[2]].dtype == np.int8 for node in pairs)
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    assert all(arrays[node.input[2]].dtype == np.float32 for node in convolutions)
+    int8 = [node for node in convolutions if node.name not in KEPT]
+    assert len(int8) == 18
+    assert all(arrays[node.input[1].replace("_dq", "_q")].dtype == np.int8 for node in int8)
+
+
+def test_a_scale_gives_up_lonely_extremes() -> None:
+    counts = np.zeros(2048)
+    counts[:200] = 1e6
+    assert best_scale(counts, 10.0) < 5.0 / 127
+    counts[-1] = 1e6
+    assert best_scale(counts, 10.0) == pytest.approx(10.0 / 127, rel=0.02)
