@@ -32,15 +32,19 @@ from training.pictures import Example
 class Recipe:
     """The numbers of a run."""
 
-    steps: int = 14000
+    steps: int = 11500
     batch: int = 32
     small_px: int = 96
     """Crop size of the first part, which learns faster from small crops."""
     full_px: int = 128
-    small_part: float = 0.4
+    small_steps: int = 5600
     decoder_rate: float = 2e-3
     encoder_rate: float = 4e-4
     warm_up: int = 200
+    horizon: int = 14000
+    """The rates fall along a cosine that would end here..."""
+    cool_down: int = 2500
+    """...and to nothing over the last steps, so the length is free to choose."""
     weight_decay: float = 0.03
     coarse_loss: float = 0.3
     average: float = 0.9985
@@ -49,14 +53,13 @@ class Recipe:
 
     def crop_px(self, step: int) -> int:
         """Give the crop size at a step."""
-        return self.small_px if step < self.small_part * self.steps else self.full_px
+        return self.small_px if step < self.small_steps else self.full_px
 
     def rate(self, step: int) -> float:
         """Give the learning rate at a step as a share of the highest."""
-        return (
-            min(1.0, (step + 1) / self.warm_up) * 0.5 * (1 + math.cos(math.pi * step / self.steps))
-            + 1e-3
-        )
+        warm = min(1.0, (step + 1) / self.warm_up)
+        cosine = 0.5 * (1 + math.cos(math.pi * step / self.horizon)) + 1e-3
+        return warm * cosine * min(1.0, (self.steps - step) / self.cool_down)
 
 
 class Run:

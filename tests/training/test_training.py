@@ -77,7 +77,7 @@ def test_the_onnx_file_gives_what_the_network_gives(tmp_path: Path) -> None:
 
 
 def test_the_network_learns_and_its_first_layers_stay(discs: Mixture) -> None:
-    run = Run(Recipe(steps=40, batch=6, small_px=64, full_px=64, warm_up=5))
+    run = Run(Recipe(steps=40, batch=6, small_px=64, full_px=64, warm_up=5, cool_down=1))
     before = [p.clone() for p in run.net.encoder.parameters()]
     losses = [run.learn(samples_of(discs, run.recipe, step)) for step in range(25)]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:3])
@@ -100,7 +100,7 @@ def test_unknown_pixels_teach_nothing() -> None:
 
 
 def test_a_stopped_run_ends_as_an_unbroken_one(discs: Mixture, tmp_path: Path) -> None:
-    recipe = Recipe(steps=6, batch=2, small_px=32, full_px=64, warm_up=2)
+    recipe = Recipe(steps=6, batch=2, small_px=32, small_steps=2, full_px=64, cool_down=3)
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
     whole = train(discs, recipe, tmp_path / "whole")
