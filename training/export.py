@@ -1,12 +1,14 @@
-"""Export a checkpoint: `python -m training.export --data FOLDER --checkpoint FILE --out FOLDER`.
+"""Export checkpoints: `python -m training.export --data FOLDER --out FOLDER FILE.pt ...`.
 
-Writes mask_head_fp32.onnx and mask_head.onnx, the INT8 one that ships.
+Writes mask_head_fp32.onnx and mask_head.onnx, the INT8 one that ships. The
+weights of several checkpoints are averaged.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,17 +34,28 @@ def export(net: MaskHead, mixture: Mixture, out: Path) -> None:
     print(json.dumps({"bytes": sizes}), flush=True)
 
 
+def mean_of(checkpoints: Sequence[Path]) -> MaskHead:
+    """Give the network whose weights are the mean of the checkpoints' averages."""
+    states = [torch.load(path, weights_only=True)["average"] for path in checkpoints]
+    net = MaskHead()
+    net.load_state_dict(
+        {
+            name: torch.stack([state[name].double() for state in states]).mean(0).to(first.dtype)
+            for name, first in states[0].items()
+        }
+    )
+    return net.eval()
+
+
 def main() -> None:
     """Read the command line and export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("checkpoints", type=Path, nargs="+")
     options = parser.parse_args()
-    net = MaskHead()
-    net.load_state_dict(torch.load(options.checkpoint, weights_only=True)["average"])
     options.out.mkdir(parents=True, exist_ok=True)
-    export(net, read_mixture(options.data), options.out)
+    export(mean_of(options.checkpoints), read_mixture(options.data), options.out)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import copy
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -22,17 +22,19 @@ from torch.nn import functional
 
 from training.augment import Sample, plain_sample, random_sample
 from training.encoder_weights import pretrained
-from training.export import export
+from training.export import export, mean_of
 from training.mixture import Mixture, read_mixture
 from training.network import MaskHead, load_encoder
 from training.pictures import Example
+
+BRANCH_POINT = "branch_point.pt"
 
 
 @dataclass(frozen=True)
 class Recipe:
     """The numbers of a run."""
 
-    steps: int = 11500
+    steps: int = 14000
     batch: int = 32
     small_px: int = 96
     """Crop size of the first part, which learns faster from small crops."""
@@ -43,13 +45,21 @@ class Recipe:
     warm_up: int = 200
     horizon: int = 14000
     """The rates fall along a cosine that would end here..."""
-    cool_down: int = 2500
-    """...and to nothing over the last steps, so the length is free to choose."""
+    cool_down: int = 1
+    """...and to nothing over the last steps."""
     weight_decay: float = 0.03
     coarse_loss: float = 0.3
     average: float = 0.9985
     """Of the exponential average of the weights, which is what ships."""
     seed: int = 1
+    branches: int = 2
+    branch_at: int = 9500
+    """The step of the trunk at which the branches start."""
+
+    def branch(self, number: int) -> Recipe:
+        """Give the recipe of a branch: 2,500 steps from higher rates down to nothing."""
+        steps = self.branch_at + 2500
+        return replace(self, seed=self.seed + number, steps=steps, horizon=20000, cool_down=2500)
 
     def crop_px(self, step: int) -> int:
         """Give the crop size at a step."""
@@ -128,10 +138,10 @@ class Run:
         torch.save(state, aside)
         aside.replace(path)
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint. Raises ValueError when its recipe is another."""
+    def load(self, path: Path, *, branch: bool = False) -> None:
+        """Go on from a checkpoint. Raises ValueError when its recipe is another, but for a branch."""
         state = torch.load(path, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
+        if state["recipe"] != asdict(self.recipe) and not branch:
             raise ValueError(f"{path} belongs to another recipe: {state['recipe']}")
         self.step = state["step"]
         self.net.load_state_dict(state["net"])
@@ -183,12 +193,18 @@ def dev_iou(net: MaskHead, examples: list[Example], size_px: int) -> float:
     return float(torch.cat(ious).mean())
 
 
-def train(mixture: Mixture, recipe: Recipe, out: Path) -> MaskHead:
-    """Train to the end and give the averaged network; checkpoints land in `out`."""
+def train(mixture: Mixture, recipe: Recipe, out: Path, start: Path | None = None) -> Path:
+    """Train to the end and give the last checkpoint; all of them land in `out`.
+
+    Goes on from the last one there, else from `start`, a checkpoint of another recipe.
+    """
     run = Run(recipe)
+    out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         run.load(checkpoint)
+    elif start is not None:
+        run.load(start, branch=True)
     start_s, losses = time.monotonic(), []
     first = run.step
     while run.step < recipe.steps:
@@ -204,7 +220,23 @@ def train(mixture: Mixture, recipe: Recipe, out: Path) -> MaskHead:
             print(json.dumps(report | {"step_ms": round(each_ms)}), flush=True)
         if run.step % 250 == 0 or done:
             run.save(checkpoint)
-    return run.average
+        if run.step == recipe.branch_at:
+            run.save(out / BRANCH_POINT)
+    return checkpoint
+
+
+def train_all(mixture: Mixture, recipe: Recipe, out: Path) -> MaskHead:
+    """Train the trunk and its branches, and give the mean of their weights.
+
+    Branches see other samples at higher rates and end near each other; their mean
+    is better than any of them (Wortsman et al. 2022, model soups).
+    """
+    ends = [train(mixture, recipe, out / "trunk")]
+    for number in range(1, recipe.branches + 1):
+        print(json.dumps({"branch": number}), flush=True)
+        folder = out / f"branch{number}"
+        ends.append(train(mixture, recipe.branch(number), folder, out / "trunk" / BRANCH_POINT))
+    return mean_of(ends)
 
 
 def main() -> None:
@@ -212,17 +244,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--commercial-only", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     mixture = read_mixture(arguments.data, commercial_only=arguments.commercial_only)
     print(json.dumps({"objects": len(mixture.examples), "dev": len(mixture.dev)}), flush=True)
-    recipe = Recipe(steps=arguments.steps, seed=arguments.seed)
-    net = train(mixture, recipe, arguments.out)
+    net = train_all(mixture, Recipe(seed=arguments.seed), arguments.out)
     export(net, mixture, arguments.out)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from onnx import numpy_helper  # noqa: E402
 
 from training import train_mask_head  # noqa: E402
 from training.augment import Sample, plain_sample  # noqa: E402
+from training.export import mean_of  # noqa: E402
 from training.graph import write_graph  # noqa: E402
 from training.mixture import Mixture  # noqa: E402
 from training.network import FROZEN_LAYERS, Encoder, MaskHead  # noqa: E402
@@ -77,7 +79,7 @@ def test_the_onnx_file_gives_what_the_network_gives(tmp_path: Path) -> None:
 
 
 def test_the_network_learns_and_its_first_layers_stay(discs: Mixture) -> None:
-    run = Run(Recipe(steps=40, batch=6, small_px=64, full_px=64, warm_up=5, cool_down=1))
+    run = Run(Recipe(steps=40, batch=6, small_px=64, full_px=64, warm_up=5))
     before = [p.clone() for p in run.net.encoder.parameters()]
     losses = [run.learn(samples_of(discs, run.recipe, step)) for step in range(25)]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:3])
@@ -100,17 +102,31 @@ def test_unknown_pixels_teach_nothing() -> None:
 
 
 def test_a_stopped_run_ends_as_an_unbroken_one(discs: Mixture, tmp_path: Path) -> None:
-    recipe = Recipe(steps=6, batch=2, small_px=32, small_steps=2, full_px=64, cool_down=3)
-    (tmp_path / "whole").mkdir()
+    recipe = Recipe(steps=6, batch=2, small_px=32, small_steps=2, full_px=64, warm_up=2)
     (tmp_path / "parts").mkdir()
-    whole = train(discs, recipe, tmp_path / "whole")
+    whole = mean_of([train(discs, recipe, tmp_path / "whole")])
     run = Run(recipe)
     for step in range(3):
         run.learn(samples_of(discs, recipe, step))
     run.save(tmp_path / "parts" / "checkpoint.pt")
-    parts = train(discs, recipe, tmp_path / "parts")
+    parts = mean_of([train(discs, recipe, tmp_path / "parts")])
     for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_branches_start_from_the_trunk_and_are_averaged(discs: Mixture, tmp_path: Path) -> None:
+    recipe = Recipe(steps=3, batch=2, small_steps=0, full_px=32, branches=1, branch_at=2, warm_up=1)
+    other = replace(recipe.branch(1), steps=4, cool_down=2)
+    assert (other.seed, recipe.branch(1).steps) == (2, 2502)
+    trunk = train(discs, recipe, tmp_path / "trunk")
+    start = tmp_path / "trunk" / train_mask_head.BRANCH_POINT
+    branch = train(discs, other, tmp_path / "branch", start)
+    first, second = (torch.load(path, weights_only=True) for path in (trunk, branch))
+    assert (first["step"], second["step"]) == (3, 4)
+    name = "scene.weight"
+    mean = (first["average"][name] + second["average"][name]) / 2
+    assert not torch.equal(first["average"][name], second["average"][name])
+    torch.testing.assert_close(mean_of([trunk, branch]).state_dict()[name], mean)
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
