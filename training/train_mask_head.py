@@ -139,7 +139,7 @@ class Run:
         aside.replace(path)
 
     def load(self, path: Path, *, branch: bool = False) -> None:
-        """Go on from a checkpoint. Raises ValueError when its recipe is another, but for a branch."""
+        """Go on from a checkpoint; only a branch may start from another recipe's (ValueError)."""
         state = torch.load(path, weights_only=True)
         if state["recipe"] != asdict(self.recipe) and not branch:
             raise ValueError(f"{path} belongs to another recipe: {state['recipe']}")
