@@ -49,13 +49,15 @@ def plain_sample(example: Example, size_px: int) -> Sample:
     return _sample(_view(example.picture, example.id, example.box_px, np.eye(3), size_px))
 
 
-def random_sample(example: Example, other: Example, size_px: int, rng: Rng) -> Sample:
-    """Give a random variant of `example`; in a third of them `other` stands in its way."""
+def random_sample(
+    example: Example, other: Example, size_px: int, rng: Rng, others: float = 0.35
+) -> Sample:
+    """Give a random variant of `example`; in a share of `others`, `other` stands in its way."""
     warp = _random_warp(rng)
     view = _view(
         example.picture, example.id, jittered(_warped_box(example, warp), rng), warp, size_px
     )
-    if rng.random() < 0.35:
+    if rng.random() < others:
         view = _with_other(view, other, size_px, rng)
     sample = _sample(view)
     return Sample(_photographed(sample.crop, rng), sample.target, sample.weight, sample.meta)

@@ -112,10 +112,16 @@ class MaskHead(nn.Module):
         self.join1 = Join(d2, f1, d1, d1)
         self.last = nn.Sequential(Block(d1, d1), nn.Conv2d(d1, 1, 3, padding=1))
         self.coarse = nn.Conv2d(d3, 1, 1)
+        self.dropout = 0.0
+        """Share of the encoder's channels that training hides from the decoder."""
 
     def forward(self, crops: Tensor, meta: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Give the logits."""
-        _, f1, f2, f3, f4, f5 = self.encoder(crops)
+        _, f1, *deeper = self.encoder(crops)
+        f2, f3, f4, f5 = (
+            functional.dropout2d(f, self.dropout, self.training and self.dropout > 0)
+            for f in deeper
+        )
         squeezed = functional.relu(self.squeeze(f5.mean((2, 3))))
         scene = self.scene(torch.cat([squeezed, meta], 1))[:, :, None, None]
         deep = functional.interpolate(self.deep(f5), scale_factor=2.0, mode="nearest")

@@ -49,17 +49,30 @@ class Recipe:
     """...and to nothing over the last steps."""
     weight_decay: float = 0.03
     coarse_loss: float = 0.3
+    dropout: float = 0.0
+    others: float = 0.35
+    """Share of the samples with a second object."""
     average: float = 0.9985
     """Of the exponential average of the weights, which is what ships."""
     seed: int = 1
     branches: int = 2
     branch_at: int = 9500
     """The step of the trunk at which the branches start."""
+    branch_steps: int = 2500
 
     def branch(self, number: int) -> Recipe:
-        """Give the recipe of a branch: 2,500 steps from higher rates down to nothing."""
-        steps = self.branch_at + 2500
-        return replace(self, seed=self.seed + number, steps=steps, horizon=20000, cool_down=2500)
+        """Give the recipe of a branch: rates from high to nothing, hard to learn by heart."""
+        return replace(
+            self,
+            seed=self.seed + number,
+            steps=self.branch_at + self.branch_steps,
+            horizon=20000,
+            cool_down=self.branch_steps,
+            encoder_rate=1e-4,
+            weight_decay=0.1,
+            dropout=0.2,
+            others=0.6,
+        )
 
     def crop_px(self, step: int) -> int:
         """Give the crop size at a step."""
@@ -87,15 +100,21 @@ class Run:
         decoder = [p for n, p in self.net.named_parameters() if not n.startswith("encoder.")]
         self.optimiser = torch.optim.AdamW(
             [
-                {"params": encoder, "highest": recipe.encoder_rate},
-                {"params": decoder, "highest": recipe.decoder_rate},
+                {"params": parameters, "highest": highest}
+                for parameters, highest in zip((encoder, decoder), self._rates(), strict=True)
             ],
             weight_decay=recipe.weight_decay,
         )
 
+    def _rates(self) -> tuple[float, float]:
+        return self.recipe.encoder_rate, self.recipe.decoder_rate
+
     def learn(self, samples: list[Sample]) -> float:
         """Take one step and give its loss."""
         recipe = self.recipe
+        torch.manual_seed(recipe.seed * 1_000_003 + self.step)
+        cool = min(1.0, (recipe.steps - self.step) / recipe.cool_down)
+        self.net.dropout = recipe.dropout * cool
         for group in self.optimiser.param_groups:
             group["lr"] = group["highest"] * recipe.rate(self.step)
         crops, target, weight, meta = tensors(samples)
@@ -147,6 +166,9 @@ class Run:
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
+        for group, highest in zip(self.optimiser.param_groups, self._rates(), strict=True):
+            group["highest"] = highest  # a branch has its own
+            group["weight_decay"] = self.recipe.weight_decay
 
 
 def mask_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -176,7 +198,7 @@ def samples_of(mixture: Mixture, recipe: Recipe, step: int) -> list[Sample]:
     others = mixture.draw(recipe.batch, rng)
     size = recipe.crop_px(step)
     pairs = zip(chosen, others, strict=True)
-    return [random_sample(example, other, size, rng) for example, other in pairs]
+    return [random_sample(example, other, size, rng, recipe.others) for example, other in pairs]
 
 
 @torch.inference_mode()
