@@ -74,6 +74,11 @@ class Recipe:
             others=0.6,
         )
 
+    def shortened(self, steps: int) -> Recipe:
+        """Give the recipe of a trunk of another length, without branches."""
+        small = self.small_steps * steps // self.steps
+        return replace(self, steps=steps, horizon=steps, small_steps=small, branches=0)
+
     def crop_px(self, step: int) -> int:
         """Give the crop size at a step."""
         return self.small_px if step < self.small_steps else self.full_px
@@ -268,12 +273,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--commercial-only", action="store_true")
+    parser.add_argument("--steps", type=int, help="a shorter run without branches, to compare")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     mixture = read_mixture(arguments.data, commercial_only=arguments.commercial_only)
     print(json.dumps({"objects": len(mixture.examples), "dev": len(mixture.dev)}), flush=True)
-    net = train_all(mixture, Recipe(seed=arguments.seed), arguments.out)
+    recipe = Recipe(seed=arguments.seed)
+    if arguments.steps is not None:
+        recipe = recipe.shortened(arguments.steps)
+    net = train_all(mixture, recipe, arguments.out)
     export(net, mixture, arguments.out)
 
 

@@ -129,6 +129,13 @@ def test_branches_start_from_the_trunk_and_are_averaged(discs: Mixture, tmp_path
     torch.testing.assert_close(mean_of([trunk, branch]).state_dict()[name], mean)
 
 
+def test_a_shorter_recipe_keeps_its_parts() -> None:
+    short = Recipe().shortened(2000)
+    assert [short.crop_px(step) for step in (0, 799, 800, 1999)] == [96, 96, 128, 128]
+    assert short.rate(1999) < 0.01 < 0.9 < short.rate(250)
+    assert short.branches == 0
+
+
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
     Run(Recipe(steps=6)).save(tmp_path / "checkpoint.pt")
     with pytest.raises(ValueError, match="another recipe"):
