@@ -30,7 +30,7 @@ BINS = 2048
 QUANTIZED = frozenset({"Conv", "MaxPool", "Resize", "Concat"})
 MOVERS = frozenset({"MaxPool", "Resize"})
 """They change no number, so what they give has the scale of what they take."""
-KEPT = frozenset({"scene", "scene_in", "logits"})
+KEPT = frozenset({"scene", "scene_in", "evidence"})
 """Small, or where a mask's edge is decided."""
 Floats = NDArray[np.float32]
 

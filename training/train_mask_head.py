@@ -9,9 +9,8 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -26,68 +25,7 @@ from training.export import export, mean_of
 from training.mixture import Mixture, read_mixture
 from training.network import MaskHead, load_encoder
 from training.pictures import Example
-
-BRANCH_POINT = "branch_point.pt"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The numbers of a run."""
-
-    steps: int = 14000
-    batch: int = 32
-    small_px: int = 96
-    """Crop size of the first part, which learns faster from small crops."""
-    full_px: int = 128
-    small_steps: int = 5600
-    decoder_rate: float = 2e-3
-    encoder_rate: float = 4e-4
-    warm_up: int = 200
-    horizon: int = 14000
-    """The rates fall along a cosine that would end here..."""
-    cool_down: int = 1
-    """...and to nothing over the last steps."""
-    weight_decay: float = 0.03
-    coarse_loss: float = 0.3
-    dropout: float = 0.0
-    others: float = 0.35
-    """Share of the samples with a second object."""
-    average: float = 0.9985
-    """Of the exponential average of the weights, which is what ships."""
-    seed: int = 1
-    branches: int = 2
-    branch_at: int = 9500
-    """The step of the trunk at which the branches start."""
-    branch_steps: int = 2500
-
-    def branch(self, number: int) -> Recipe:
-        """Give the recipe of a branch: rates from high to nothing, hard to learn by heart."""
-        return replace(
-            self,
-            seed=self.seed + number,
-            steps=self.branch_at + self.branch_steps,
-            horizon=20000,
-            cool_down=self.branch_steps,
-            encoder_rate=1e-4,
-            weight_decay=0.1,
-            dropout=0.2,
-            others=0.6,
-        )
-
-    def shortened(self, steps: int) -> Recipe:
-        """Give the recipe of a trunk of another length, without branches."""
-        small = self.small_steps * steps // self.steps
-        return replace(self, steps=steps, horizon=steps, small_steps=small, branches=0)
-
-    def crop_px(self, step: int) -> int:
-        """Give the crop size at a step."""
-        return self.small_px if step < self.small_steps else self.full_px
-
-    def rate(self, step: int) -> float:
-        """Give the learning rate at a step as a share of the highest."""
-        warm = min(1.0, (step + 1) / self.warm_up)
-        cosine = 0.5 * (1 + math.cos(math.pi * step / self.horizon)) + 1e-3
-        return warm * cosine * min(1.0, (self.steps - step) / self.cool_down)
+from training.recipe import Recipe
 
 
 class Run:
@@ -118,8 +56,7 @@ class Run:
         """Take one step and give its loss."""
         recipe = self.recipe
         torch.manual_seed(recipe.seed * 1_000_003 + self.step)
-        cool = min(1.0, (recipe.steps - self.step) / recipe.cool_down)
-        self.net.dropout = recipe.dropout * cool
+        self.net.dropout = recipe.dropout * recipe.cool(self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = group["highest"] * recipe.rate(self.step)
         crops, target, weight, meta = tensors(samples)
@@ -149,6 +86,17 @@ class Run:
             else:
                 slow.copy_(fast)
 
+    @torch.no_grad()
+    def bring_back(self, share: float) -> None:
+        """Move the encoder, and its average, towards the pretrained one."""
+        layers = zip(
+            self.net.encoder.layers, self.average.encoder.layers, pretrained(), strict=True
+        )
+        for now, slow, (kernels, biases) in layers:
+            for layer in (now, slow):
+                layer.weight.lerp_(kernels, share)
+                layer.bias.lerp_(biases, share)
+
     def save(self, path: Path) -> None:
         """Write everything that going on needs, whole or not at all."""
         state = {
@@ -162,17 +110,17 @@ class Run:
         torch.save(state, aside)
         aside.replace(path)
 
-    def load(self, path: Path, *, branch: bool = False) -> None:
-        """Go on from a checkpoint; only a branch may start from another recipe's (ValueError)."""
+    def load(self, path: Path, *, of_other_part: bool = False) -> None:
+        """Go on from a checkpoint. Raises ValueError for one of another recipe if not said so."""
         state = torch.load(path, weights_only=True)
-        if state["recipe"] != asdict(self.recipe) and not branch:
+        if state["recipe"] != asdict(self.recipe) and not of_other_part:
             raise ValueError(f"{path} belongs to another recipe: {state['recipe']}")
         self.step = state["step"]
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         for group, highest in zip(self.optimiser.param_groups, self._rates(), strict=True):
-            group["highest"] = highest  # a branch has its own
+            group["highest"] = highest  # each part has its own
             group["weight_decay"] = self.recipe.weight_decay
 
 
@@ -223,7 +171,7 @@ def dev_iou(net: MaskHead, examples: list[Example], size_px: int) -> float:
 def train(mixture: Mixture, recipe: Recipe, out: Path, start: Path | None = None) -> Path:
     """Train to the end and give the last checkpoint; all of them land in `out`.
 
-    Goes on from the last one there, else from `start`, a checkpoint of another recipe.
+    Goes on from the last one there, else from `start`, the end of the part before.
     """
     run = Run(recipe)
     out.mkdir(parents=True, exist_ok=True)
@@ -231,7 +179,8 @@ def train(mixture: Mixture, recipe: Recipe, out: Path, start: Path | None = None
     if checkpoint.exists():
         run.load(checkpoint)
     elif start is not None:
-        run.load(start, branch=True)
+        run.load(start, of_other_part=True)
+        run.bring_back(recipe.way_back)
     start_s, losses = time.monotonic(), []
     first = run.step
     while run.step < recipe.steps:
@@ -247,23 +196,17 @@ def train(mixture: Mixture, recipe: Recipe, out: Path, start: Path | None = None
             print(json.dumps(report | {"step_ms": round(each_ms)}), flush=True)
         if run.step % 250 == 0 or done:
             run.save(checkpoint)
-        if run.step == recipe.branch_at:
-            run.save(out / BRANCH_POINT)
     return checkpoint
 
 
 def train_all(mixture: Mixture, recipe: Recipe, out: Path) -> MaskHead:
-    """Train the trunk and its branches, and give the mean of their weights.
+    """Train both parts and give the mean of their weights, which is better than either.
 
-    Branches see other samples at higher rates and end near each other; their mean
-    is better than any of them (Wortsman et al. 2022, model soups).
+    That works since the second starts where the first ends (Wortsman et al. 2022).
     """
-    ends = [train(mixture, recipe, out / "trunk")]
-    for number in range(1, recipe.branches + 1):
-        print(json.dumps({"branch": number}), flush=True)
-        folder = out / f"branch{number}"
-        ends.append(train(mixture, recipe.branch(number), folder, out / "trunk" / BRANCH_POINT))
-    return mean_of(ends)
+    first = train(mixture, recipe, out / "part1")
+    second = train(mixture, recipe.second_part(), out / "part2", first)
+    return mean_of([first, second])
 
 
 def main() -> None:
@@ -273,16 +216,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--commercial-only", action="store_true")
-    parser.add_argument("--steps", type=int, help="a shorter run without branches, to compare")
+    parser.add_argument("--steps", type=int, help="only a first part of this length, to compare")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     mixture = read_mixture(arguments.data, commercial_only=arguments.commercial_only)
     print(json.dumps({"objects": len(mixture.examples), "dev": len(mixture.dev)}), flush=True)
     recipe = Recipe(seed=arguments.seed)
-    if arguments.steps is not None:
-        recipe = recipe.shortened(arguments.steps)
-    net = train_all(mixture, recipe, arguments.out)
+    if arguments.steps is None:
+        net = train_all(mixture, recipe, arguments.out)
+    else:
+        net = mean_of([train(mixture, recipe.shortened(arguments.steps), arguments.out)])
     export(net, mixture, arguments.out)
 
 

@@ -19,12 +19,13 @@ from onnx import numpy_helper  # noqa: E402
 from training import train_mask_head  # noqa: E402
 from training.augment import Sample, plain_sample  # noqa: E402
 from training.export import mean_of  # noqa: E402
-from training.graph import write_graph  # noqa: E402
+from training.graph import prior, write_graph  # noqa: E402
 from training.mixture import Mixture  # noqa: E402
 from training.network import FROZEN_LAYERS, Encoder, MaskHead  # noqa: E402
 from training.pictures import Example, Picture  # noqa: E402
 from training.quantize import KEPT, best_scale, quantize  # noqa: E402
-from training.train_mask_head import Recipe, Run, samples_of, train  # noqa: E402
+from training.recipe import Recipe  # noqa: E402
+from training.train_mask_head import Run, samples_of, train  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,7 @@ def test_the_onnx_file_gives_what_the_network_gives(tmp_path: Path) -> None:
     )
     found = session.run(None, {"crops": crops.numpy(), "meta": meta.numpy()})[0]
     with torch.no_grad():
-        expected = net(crops, meta).numpy()
+        expected = net(crops, meta).numpy() + prior().astype(np.float32)
     assert found.shape == (5, 1, 64, 64)
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
@@ -114,27 +115,37 @@ def test_a_stopped_run_ends_as_an_unbroken_one(discs: Mixture, tmp_path: Path) -
         assert torch.equal(a, b)
 
 
-def test_branches_start_from_the_trunk_and_are_averaged(discs: Mixture, tmp_path: Path) -> None:
-    recipe = Recipe(steps=3, batch=2, small_steps=0, full_px=32, branches=1, branch_at=2, warm_up=1)
-    other = replace(recipe.branch(1), steps=4, cool_down=2)
-    assert (other.seed, recipe.branch(1).steps) == (2, 2502)
-    trunk = train(discs, recipe, tmp_path / "trunk")
-    start = tmp_path / "trunk" / train_mask_head.BRANCH_POINT
-    branch = train(discs, other, tmp_path / "branch", start)
-    first, second = (torch.load(path, weights_only=True) for path in (trunk, branch))
-    assert (first["step"], second["step"]) == (3, 4)
+def test_the_second_part_starts_from_the_first(discs: Mixture, tmp_path: Path) -> None:
+    recipe = Recipe(steps=3, batch=2, small_steps=0, full_px=32, warm_up=1)
+    second = replace(recipe.second_part(), steps=5, cool_down=2)
+    assert (recipe.second_part().seed, recipe.second_part().steps) == (2, 3003)
+    ends = [train(discs, recipe, tmp_path / "1")]
+    ends.append(train(discs, second, tmp_path / "2", ends[0]))
+    states = [torch.load(path, weights_only=True) for path in ends]
+    assert [state["step"] for state in states] == [3, 5]
+    groups = states[1]["optimiser"]["param_groups"]
+    assert [group["highest"] for group in groups] == [1e-4, 2e-3]
+    assert {group["weight_decay"] for group in groups} == {0.1}
     name = "scene.weight"
-    mean = (first["average"][name] + second["average"][name]) / 2
-    assert not torch.equal(first["average"][name], second["average"][name])
-    torch.testing.assert_close(mean_of([trunk, branch]).state_dict()[name], mean)
+    mean = (states[0]["average"][name] + states[1]["average"][name]) / 2
+    torch.testing.assert_close(mean_of(ends).state_dict()[name], mean)
+
+
+def test_the_encoder_is_brought_back() -> None:
+    run = Run(Recipe(steps=2))
+    layer = run.net.encoder.layers[4]
+    pretrained = layer.weight.detach().clone()
+    with torch.no_grad():
+        layer.weight += 1
+    run.bring_back(0.6)
+    torch.testing.assert_close(layer.weight.detach(), pretrained + 0.4)
 
 
 def test_a_shorter_recipe_keeps_its_parts() -> None:
     short = Recipe().shortened(2000)
-    assert [short.crop_px(step) for step in (0, 799, 800, 1999)] == [96, 96, 128, 128]
+    assert [short.crop_px(step) for step in (0, 1177, 1178, 1999)] == [96, 96, 128, 128]
     assert short.rate(1999) < 0.01
     assert short.rate(250) > 0.9
-    assert short.branches == 0
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
