@@ -59,7 +59,7 @@ def test_a_run_writes_every_frame_to_every_sink_and_sums_it_up(cfg: Path, tmp_pa
     objects = first["objects"]
     assert isinstance(objects, list)
     assert len(objects) > 0, "random weights see something at 0.1"
-    assert set(objects[0]) == {"class_id", "class", "score", "box"}
+    assert set(objects[0]) == {"class_id", "class", "score", "box", "mask"}
     assert objects[0]["class"] in ("cat", "traffic light")
 
 

@@ -211,7 +211,7 @@ def test_the_whole_way_from_a_file(tmp_path):
         size=NET_PX,
         metadata=nets.ultralytics(NAMES),
     )
-    with edgeseg.Segmenter(path) as segmenter:
+    with edgeseg.Segmenter(path, masks="off") as segmenter:
         (item,) = segmenter.predict(frame((192, 128)).image).to_dict()["objects"]
     assert item == {"class_id": 1, "class": "dog", "score": 0.9, "box": [56.0, 44.0, 136.0, 84.0]}
     # The network's own program shows one class a box; all are to be had.

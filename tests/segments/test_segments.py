@@ -139,7 +139,8 @@ def test_the_sink_writes_json_csv_and_a_picture(tmp_path: Path) -> None:
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
     assert tuple(rows[0]) == CSV_COLUMNS
     assert [row["kind"] for row in rows] == ["shot", "class", "class", "track", "track"]
-    assert Image.open(tmp_path / "out.png").size[0] == 1280
+    with Image.open(tmp_path / "out.png") as drawn:
+        assert drawn.size[0] == 1280
 
 
 def test_no_results_leave_no_file_and_shots_can_be_left_out(tmp_path: Path) -> None:
