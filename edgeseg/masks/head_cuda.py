@@ -158,8 +158,8 @@ class CudaMaskHead:
         """Say how many boxes there are, when there are not as many as before."""
         if count != self._count:
             self._count = 0
-            self._context.set_shape("crops", (count, 3, CROP_PX, CROP_PX))
-            self._context.set_shape("meta", (count, 3))
+            self._context.shape_input("crops", (count, 3, CROP_PX, CROP_PX))
+            self._context.shape_input("meta", (count, 3))
             self._count = count
 
 

@@ -141,7 +141,7 @@ class PlanContext:
             self._scratch = device.allocate(nbytes, "the engine's scratch memory")
             self._context.set_device_memory(self._scratch.pointer, nbytes)
 
-    def set_shape(self, name: str, shape: tuple[int, ...]) -> None:
+    def shape_input(self, name: str, shape: tuple[int, ...]) -> None:
         """Say how large an open input is."""
         self._told(self._context.set_input_shape(name, shape))
 
@@ -215,7 +215,7 @@ class _HeadsContext:
     def _open_input(self, images: DeviceArray) -> None:
         shape = self._plan.engine.get_tensor_shape(self._input)
         if -1 in tuple(shape):
-            self._context.set_shape(self._input, images.shape)
+            self._context.shape_input(self._input, images.shape)
         elif tuple(shape) != images.shape:
             raise EngineError(f"the engine takes {list(shape)}, the frames are {images.shape}")
 
