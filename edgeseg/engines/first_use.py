@@ -123,17 +123,23 @@ def _open(
 
 
 def open_plan(
-    model: Model, device: CudaDevice, options: BuildOptions, *, bar: bool = False
+    model: Model,
+    api: Api,
+    device: CudaDevice,
+    options: BuildOptions,
+    *,
+    gate: Gate | None = None,
+    bar: bool = False,
 ) -> LoadedPlan:
-    """Load the plan of a network whose engine is not proven on frames.
+    """Load the plan of a network that is no detector.
 
-    Built on its first use, then from the cache; built again, once, when it does
-    not load. Raises as `open_tensorrt`.
+    Built on its first use and held against `gate`, then from the cache; built
+    again, once, when it does not load. Raises EngineError, EngineRefusedError,
+    BuildCancelledError, DeviceError.
     """
-    api = load_tensorrt()
 
     def cached(*, rebuild: bool) -> Path:
-        return _cached(model, api, device, None, options, bar=bar, rebuild=rebuild).plan
+        return _cached(model, api, device, gate, options, bar=bar, rebuild=rebuild).plan
 
     def load(plan: Path) -> LoadedPlan:
         with device.active():

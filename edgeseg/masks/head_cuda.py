@@ -8,6 +8,8 @@ it is read where it is. Nothing is allocated once the largest frame has been thr
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from edgeseg.engines.tensorrt.runtime import LoadedPlan, PlanContext
 from edgeseg.errors import EngineError
 from edgeseg.masks.head import BATCH, CROP_PX, GRID, MARGIN, NETWORK, PRECISION, grown, masks_of
 from edgeseg.masks.head import meta as meta_of
+from edgeseg.masks.proof import proven
 from edgeseg.types import Frame, Masks, Model
 
 BATCHES = (1, 4, BATCH)
@@ -53,11 +56,23 @@ def open_cuda_head(
 ) -> CudaMaskHead:
     """Open the mask head on `device`; its engine is built on its first use, then from the cache.
 
-    `bar` shows how far a build is. Raises EngineError, BuildCancelledError,
-    DeviceError, MissingDependencyError.
+    A new engine is first shown objects that are drawn, and must see them.
+    `bar` shows how far a build is. Raises EngineError, EngineRefusedError,
+    BuildCancelledError, DeviceError, MissingDependencyError.
     """
-    options = BuildOptions(batches=BATCHES)
-    return CudaMaskHead(device, open_plan(mask_network(network), device, options, bar=bar))
+    from edgeseg.engines.tensorrt.api import load_tensorrt
+
+    api = load_tensorrt()
+
+    def gate(plan: Path) -> Mapping[str, float]:
+        with device.active():
+            loaded = LoadedPlan(api, plan)
+        with contextlib.closing(CudaMaskHead(device, loaded)) as candidate:
+            return proven(candidate)
+
+    model, options = mask_network(network), BuildOptions(batches=BATCHES)
+    plan = open_plan(model, api, device, options, gate=gate, bar=bar)
+    return CudaMaskHead(device, plan)
 
 
 class CudaMaskHead:

@@ -24,13 +24,19 @@ from edgeseg.engines.receipts import read_receipt
 from edgeseg.engines.tensorrt import api as api_module
 from edgeseg.engines.tensorrt.api import Api
 from edgeseg.engines.tensorrt.runtime import LoadedPlan
-from edgeseg.errors import BuildCancelledError, EngineError, MissingDependencyError
+from edgeseg.errors import (
+    BuildCancelledError,
+    EngineError,
+    EngineRefusedError,
+    MissingDependencyError,
+)
 from edgeseg.files import sha256_of
 from edgeseg.followers import open_followers
 from edgeseg.masks import head
 from edgeseg.masks.follower import MaskFollower
 from edgeseg.masks.head import NETWORK, MaskHead
 from edgeseg.masks.head_cuda import CudaMaskHead, open_cuda_head
+from edgeseg.masks.proof import LEAST_IOU, drawn_iou, proven
 from edgeseg.placement import place_for
 from edgeseg.settings import settings_from
 from edgeseg.types import Frame, Masks
@@ -176,6 +182,7 @@ def test_the_engine_is_built_once_for_1_to_8_boxes_with_a_receipt(
     receipt = read_receipt(path)
     assert receipt.identity.batches == (1, 4, 8)
     assert receipt.identity.model_sha256 == sha256_of(NETWORK)
+    assert receipt.scores["iou"] > LEAST_IOU
     open_cuda_head(card).close()
     assert trt.builds == 1
     plan = path.with_suffix(".plan")
@@ -211,6 +218,39 @@ def test_an_engine_that_no_longer_loads_is_built_again(
     open_cuda_head(card).close()
     assert trt.builds == 2
     assert "wrong version; it is built again" in caplog.text
+
+
+def fading(content: bytes) -> bytes:
+    """An engine whose convolutions are weaker than the network's."""
+    net = onnx.load_from_string(content)
+    for tensor in net.graph.initializer:
+        array = onnx.numpy_helper.to_array(tensor)
+        if array.ndim == 4:
+            weaker = (array * 0.5).astype(array.dtype)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(weaker, tensor.name))
+    return net.SerializeToString()
+
+
+def test_an_engine_that_does_not_see_drawn_objects_is_refused(
+    card: CudaDevice, trt: FakeTensorRt, standin: ModuleType
+) -> None:
+    before = standin.bytes_allocated()
+    trt.spoil = fading
+    with pytest.raises(EngineRefusedError, match="does not see what is drawn: overlap 0"):
+        open_cuda_head(card)
+    gc.collect()
+    assert standin.bytes_allocated() == before
+    (path,) = engines_dir().glob("mask-head-*.refused.json")
+    assert read_receipt(path).scores["iou"] < LEAST_IOU
+    assert not list(engines_dir().glob("*.plan"))
+    with pytest.raises(EngineRefusedError, match=r"was built on .* and refused"):
+        open_cuda_head(card)
+    assert trt.builds == 1
+
+
+def test_the_network_itself_passes_with_room_to_spare(on_cpu: MaskHead) -> None:
+    assert drawn_iou(on_cpu) > LEAST_IOU + 0.04
+    assert proven(on_cpu) == {"iou": round(drawn_iou(on_cpu), 4)}
 
 
 def test_a_plan_of_another_network_is_refused(
