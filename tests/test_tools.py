@@ -37,7 +37,14 @@ def write_clip(path: Path, frames: int) -> None:
 def test_the_op_benchmark_compares_every_op(tmp_path: Path) -> None:
     run_tool("bench_ops.py", "--seconds", "0.01", "--output", tmp_path / "ops.json")
     rows = json.loads((tmp_path / "ops.json").read_text())["results"]
-    assert {row["op"] for row in rows} == {"letterbox", "decode + nms", "nms"}
+    assert {row["op"] for row in rows} == {
+        "letterbox",
+        "decode + nms",
+        "nms",
+        "crop_resize",
+        "paste",
+        "blend",
+    }
     assert all(min(row["median_ms"].values()) > 0 for row in rows)
 
 
@@ -50,7 +57,16 @@ def test_the_pipeline_benchmark_gives_rates_and_ratios(
     options = ("--size", "96", "--rounds", "1", "--frames", "5", "--output", output)
     run_tool("bench_pipeline.py", tmp_path / "clip.mp4", *options)
     report = json.loads(output.read_text())
-    assert set(report["fps"]) == {"engine", "edgeseg_jsonl", "edgeseg_video", "careful", "seed"}
+    assert set(report["fps"]) == {
+        "engine",
+        "edgeseg_jsonl",
+        "edgeseg_video",
+        "edgeseg_tracked",
+        "edgeseg_masks",
+        "edgeseg_every_3",
+        "careful",
+        "seed",
+    }
     assert all(ratio > 0 for ratio in report["ratios"].values())
     assert 0 < report["peak_memory_mb"] < 1000
     assert report["first_result_s"] > 0

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rivals
@@ -49,7 +50,7 @@ def main() -> None:
         for number in range(options.rounds):
             for name, contestant in contestants.items():
                 rounds[name].append(contestant())
-                print(f"round {number + 1}: {name:<14} {rounds[name][-1]:7.2f} FPS", flush=True)
+                print(f"round {number + 1}: {name:<15} {rounds[name][-1]:7.2f} FPS", flush=True)
     report = _report(options, clip, rounds)
     report["peak_memory_mb"] = _peak_memory_mb(clip, options)
     report["first_result_s"] = _first_result_s(clip, options)
@@ -67,17 +68,27 @@ def main() -> None:
 def _contestants(
     clip: Path, model: Model, files: registry.Files, options: argparse.Namespace, folder: Path
 ) -> dict[str, Callable[[], float]]:
-    def edgeseg_run(*sinks: str) -> float:
+    def edgeseg_run(sink: str, **more: Any) -> float:
         return run(
             settings_from(
-                source=str(clip), model=options.model, size=options.size, sink=sinks, headless=True
+                source=str(clip),
+                model=options.model,
+                size=options.size,
+                sink=str(folder / sink),
+                headless=True,
+                **more,
             )
         ).fps
 
+    # What the rivals do, then what they do not.
+    boxes_only = {"masks": "off", "track": "off"}
     return {
         "engine": lambda: _engine_alone(model, options.frames),
-        "edgeseg_jsonl": lambda: edgeseg_run(str(folder / "a.jsonl")),
-        "edgeseg_video": lambda: edgeseg_run(str(folder / "a.mp4")),
+        "edgeseg_jsonl": lambda: edgeseg_run("a.jsonl", **boxes_only),
+        "edgeseg_video": lambda: edgeseg_run("a.mp4", **boxes_only),
+        "edgeseg_tracked": lambda: edgeseg_run("d.mp4", masks="off"),
+        "edgeseg_masks": lambda: edgeseg_run("e.mp4"),
+        "edgeseg_every_3": lambda: edgeseg_run("f.mp4", detect_every=3),
         "careful": lambda: rivals.run_careful(clip, folder / "b.mp4", model),
         "seed": lambda: rivals.run_seed(
             clip, folder / "c.mp4", files.cfg, files.weights, model.class_names, options.size
@@ -127,6 +138,9 @@ def _report(
             "edgeseg_video/engine": ratio("edgeseg_video", "engine"),
             "edgeseg_video/seed": ratio("edgeseg_video", "seed"),
             "edgeseg_video/careful": ratio("edgeseg_video", "careful"),
+            "edgeseg_tracked/edgeseg_video": ratio("edgeseg_tracked", "edgeseg_video"),
+            "edgeseg_masks/edgeseg_video": ratio("edgeseg_masks", "edgeseg_video"),
+            "edgeseg_every_3/edgeseg_masks": ratio("edgeseg_every_3", "edgeseg_masks"),
         },
     }
 

@@ -133,7 +133,7 @@ def test_certainty_is_that_of_the_grid() -> None:
     clip = np.array([[10, 11, 14, 13]], np.float32)
     box, sure = certainty(Masks((grid,), region, clip, (100, 100)), 0)
     assert box == (10, 11, 14, 13)
-    assert sure.tolist() == [[0, 64, 191, 255]] * 2
+    assert sure.tolist() == [[0, 63, 191, 255]] * 2
     outside = region + 1000
     assert certainty(Masks((grid,), outside, outside, (100, 100)), 0)[1].size == 0
 

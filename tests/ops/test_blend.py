@@ -62,6 +62,20 @@ def test_blend_follows_the_definition(cells, alpha):
     assert is_close(found, expected).mean() > 0.998
 
 
+@pytest.mark.parametrize("softness", [3, 12, 60])
+@pytest.mark.parametrize("side", [7, 20, 45])
+def test_discs_of_any_softness_follow_the_definition(side, softness):
+    """Where a whole cell is far from the edge, or looks so, blend does not go by pixels."""
+    image = picture(60, 60)
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    grid = np.clip((0.37 * side - np.hypot(x, y)) * softness + 128, 0, 255).astype(np.uint8)
+    region = np.array([(2.13, 3.37, 57.71, 55.29)], np.float32)
+    clip, color = np.array([EVERYWHERE], np.float32), np.array([RED], np.uint8)
+    found = run(image, [grid], region, color, clip.tolist(), alpha=1)
+    expected = definitions.blend(image, [grid], region, clip, color, 1.0)
+    assert is_close(found, expected).all()
+
+
 def test_inside_of_a_mask_the_colour_is_mixed_in_and_outside_nothing_changes():
     image = picture(60, 80)
     out = run(image, [plain()], [(10, 20, 50, 40)], [RED])

@@ -56,6 +56,13 @@ def test_blend_gives_the_bytes_of_the_cpu(ops, hw, count, alpha):
     )
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_short_cuts_of_the_cpu_change_nothing(ops, seed):
+    """Many soft edges, over cells from parts of a pixel to several pixels wide."""
+    image, found = picture(90, 128), masks(24, (128, 90), seed)
+    np.testing.assert_array_equal(blend(ops, image, *records_of(*found)), twin(image, *found))
+
+
 def test_more_masks_than_a_block_has_threads_keep_their_order(ops):
     image, found = picture(24, 40), masks(600, (40, 24), seed=3)
     np.testing.assert_array_equal(blend(ops, image, *records_of(*found)), twin(image, *found))

@@ -1,0 +1,1 @@
+"""How the mask head was trained; nothing here is needed at run time."""
