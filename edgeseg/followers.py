@@ -7,10 +7,17 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from edgeseg.errors import MissingDependencyError
+from edgeseg.errors import (
+    BuildCancelledError,
+    DeviceError,
+    EngineError,
+    MissingDependencyError,
+)
 from edgeseg.types import Result
 
 if TYPE_CHECKING:
+    from edgeseg.masks.follower import Looker
+    from edgeseg.placement import Place
     from edgeseg.settings import Settings
     from edgeseg.sources.base import SourceInfo
     from edgeseg.types import Model
@@ -40,12 +47,19 @@ class Follower(Protocol):
 
 
 def open_followers(
-    settings: Settings, source: SourceInfo | None, model: Model | None = None
+    settings: Settings,
+    source: SourceInfo | None,
+    model: Model | None = None,
+    place: Place | None = None,
+    *,
+    bar: bool = False,
 ) -> Sequence[Follower]:
     """Make the followers that `settings` ask for, in the order in which they work.
 
     `source` None stands for single pictures that have nothing to do with each other.
-    A semantic `model` sees no objects, so nothing follows it.
+    A semantic `model` sees no objects, so nothing follows it. `place` is where
+    the model runs; followers may have networks that run there too, and `bar`
+    shows how far the build of their engines is.
     """
     followers: list[Follower] = []
     if model is not None and model.family == "semantic":
@@ -54,7 +68,7 @@ def open_followers(
         followers.append(_open_motion(settings))
     if is_tracked(settings, source):
         followers.append(_open_tracking(settings, source))
-    followers += _open_masks(settings)
+    followers += _open_masks(settings, place, bar=bar)
     if settings.segment == "foreground":
         from edgeseg.foreground.follower import ForegroundFollower
 
@@ -102,19 +116,14 @@ def _open_tracking(settings: Settings, source: SourceInfo | None) -> Follower:
     return TrackFollower(conf=settings.conf, fps=fps, detect_every=settings.detect_every)
 
 
-def _open_masks(settings: Settings) -> Sequence[Follower]:
+def _open_masks(settings: Settings, place: Place | None, *, bar: bool) -> Sequence[Follower]:
     """Give the mask follower; none when masks are off, or where `auto` cannot have them."""
     if settings.masks == "off":
         return []
     from edgeseg.masks.follower import MaskFollower
-    from edgeseg.masks.head import MaskHead
 
-    try:
-        head = MaskHead(threads=settings.threads)
-    except MissingDependencyError as error:
-        if settings.masks != "auto":
-            raise
-        log.warning("no masks: %s", error.message)
+    head = _open_mask_head(settings, place, bar=bar)
+    if head is None:
         return []
     return [
         MaskFollower(
@@ -124,6 +133,38 @@ def _open_masks(settings: Settings) -> Sequence[Follower]:
             smooth=settings.smooth == "on",
         )
     ]
+
+
+def _open_mask_head(settings: Settings, place: Place | None, *, bar: bool) -> Looker | None:
+    """Open the mask head by TensorRT where the run's network is so, else by ONNX Runtime.
+
+    When masks are `auto`, what fails on the GPU goes on on the CPU, and None
+    says that neither can be had; one line says why.
+    """
+    from edgeseg.masks.head import MaskHead
+
+    reasons: list[str] = []
+    if place is not None and place.device is not None and place.engine == "tensorrt":
+        from edgeseg.masks.head_cuda import open_cuda_head
+
+        try:
+            return open_cuda_head(place.device, bar=bar)
+        except BuildCancelledError:
+            raise
+        except (DeviceError, EngineError, MissingDependencyError) as error:
+            if settings.masks != "auto":
+                raise
+            reasons.append(error.message)
+    try:
+        head = MaskHead(threads=settings.threads)
+    except MissingDependencyError as error:
+        if settings.masks != "auto":
+            raise
+        log.warning("no masks: %s", "; ".join([*reasons, error.message]))
+        return None
+    if reasons:
+        log.warning("masks are made on the CPU: %s", reasons[0])
+    return head
 
 
 @contextlib.contextmanager

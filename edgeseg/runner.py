@@ -98,7 +98,9 @@ def _run(
     with (
         contextlib.closing(load_source(settings)) as source,
         Segmenter.from_settings(settings, model, source.info, bar=show_progress) as segmenter,
-        closing_all(open_followers(settings, source.info, model)) as followers,
+        closing_all(
+            open_followers(settings, source.info, model, segmenter.place, bar=show_progress)
+        ) as followers,
     ):
         if not sinks:
             sinks = default_sinks(

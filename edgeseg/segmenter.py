@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgeseg.backends.cuda import CudaBackend
     from edgeseg.engines import DeviceEngine, Engine
     from edgeseg.engines.first_use import FirstUse
+    from edgeseg.placement import Place
 
 
 class Segmenter:
@@ -66,6 +67,8 @@ class Segmenter:
         self._settings = settings
         self._source = source
         self.model = model
+        self.place: Place | None = None
+        """Where the network runs; None without one."""
         self.engine: Engine | DeviceEngine | None = None
         self.backends: list[Backend | CudaBackend] = []
         self._stations: list[Stations] = []
@@ -95,6 +98,7 @@ class Segmenter:
             index=settings.device,
             family=model.family,
         )
+        self.place = place
         options["device"] = place.device
         first = open_backend(place.backend, model, **options)
         self.engine = open_engine(
@@ -139,7 +143,7 @@ class Segmenter:
         with self._one_at_a_time:
             result = self._lanes[0].perceive(frame)
             if self._followers is None:
-                self._followers = open_followers(self._settings, None, self.model)
+                self._followers = open_followers(self._settings, None, self.model, self.place)
             for follower in self._followers:
                 result = follower.follow(result)
             return result
@@ -224,7 +228,7 @@ def stream(source: str | Path, **options: Any) -> Iterator[Result]:
     with (
         contextlib.closing(load_source(settings)) as opened,
         Segmenter.from_settings(settings, model, opened.info) as segmenter,
-        closing_all(open_followers(settings, opened.info, model)) as followers,
+        closing_all(open_followers(settings, opened.info, model, segmenter.place)) as followers,
     ):
         pipeline = segmenter.pipeline(opened, followers=followers, max_frames=settings.max_frames)
         yield from pipeline.results()

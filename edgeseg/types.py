@@ -166,6 +166,8 @@ class Model:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     outputs: YoloOutputs | SemanticOutputs | None = None
     """What to read instead of heads; None when the family is darknet."""
+    ports: tuple[int, int] | None = None
+    """Inputs and outputs of the ONNX file; None: the pictures, and one for each head."""
 
 
 Heads = Sequence[NDArray[np.float32]]

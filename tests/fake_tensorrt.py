@@ -62,19 +62,28 @@ class FakeContext:
         self.streams.add(stream_handle)
         memory, size = self.scratch
         ready = memory and size >= SCRATCH_BYTES and set(self.address) == set(self.engine.shapes)
+        ready = ready and self.shapes_agree()
         if not ready or len(self.streams) > 1 or self.engine.trt.fail:
             self.engine.logger.log(1, self.engine.trt.fail or "the context is not ready")
             return False
         address = dict(self.address)
-        self.engine.trt.native.enqueue(stream_handle, lambda: self.run(address))
+        shapes = {name: tuple(self.get_tensor_shape(name)) for name in self.engine.inputs}
+        self.engine.trt.native.enqueue(stream_handle, lambda: self.run(address, shapes))
         return True
 
-    def run(self, address: dict[str, int]) -> None:
+    def shapes_agree(self) -> bool:
+        """Say whether every open input has a shape, and all the same batch."""
+        open_inputs = {name for name in self.engine.inputs if -1 in self.engine.shapes[name]}
+        batches = {self.shape[name][0] for name in open_inputs & set(self.shape)}
+        return open_inputs == set(self.shape) and len(batches) == bool(open_inputs)
+
+    def run(self, address: dict[str, int], shapes: dict[str, tuple[int, ...]]) -> None:
         session = self.engine.session
-        (images,) = session.get_inputs()
-        shape = self.get_tensor_shape(images.name)
-        given = self.engine.view(images.name, address[images.name], shape).copy()
-        heads = session.run(None, {images.name: given})
+        given = {
+            name: self.engine.view(name, address[name], shapes[name]).copy()
+            for name in self.engine.inputs
+        }
+        heads = session.run(None, given)
         for output, head in zip(session.get_outputs(), heads, strict=True):
             self.engine.view(output.name, address[output.name], head.shape)[:] = head
 
@@ -86,6 +95,7 @@ class FakeEngine:
     def __init__(self, trt: FakeTensorRt, content: bytes, logger: Any) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
+        options.add_session_config_entry("session.x64quantprecision", "1")  # exact anywhere
         self.session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self.trt = trt
         self.logger = logger
@@ -162,6 +172,8 @@ class FakeTensorRt:
         """Changes the ONNX bytes on the way to the plan: a bad engine."""
         self.engines: list[FakeEngine] = []
         self.builds = 0
+        self.profile: dict[str, tuple[tuple[int, ...], ...]] = {}
+        """The shapes that the last build was for: smallest, usual and largest of each input."""
         trt = self
 
         class Runtime:
@@ -191,9 +203,10 @@ class FakeTensorRt:
                 inputs, outputs = session.get_inputs(), session.get_outputs()
                 self.network.num_inputs, self.network.num_outputs = len(inputs), len(outputs)
                 self.network.num_layers = 7
-                shape = [side if isinstance(side, int) else -1 for side in inputs[0].shape]
-                self.network.get_input = lambda index: Names(name=inputs[index].name, shape=shape)
-                self.network.get_output = lambda index: Names(name=outputs[index].name)
+                self.network.get_input = lambda index: Names(
+                    name=inputs[index].name,
+                    shape=[side if isinstance(side, int) else -1 for side in inputs[index].shape],
+                )
                 return True
 
         class Builder:
@@ -217,7 +230,12 @@ class FakeTensorRt:
                 )
 
             def create_optimization_profile(self) -> Any:
-                return Names(set_shape=lambda *_: None)
+                trt.profile = {}
+
+                def set_shape(name: str, *shapes: tuple[int, ...]) -> None:
+                    trt.profile[name] = shapes
+
+                return Names(set_shape=set_shape)
 
             def build_serialized_network(self, network: Any, config: Any) -> FakeHostMemory | None:
                 trt.builds += 1

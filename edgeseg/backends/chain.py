@@ -12,8 +12,9 @@ import logging
 from collections import OrderedDict, deque
 from typing import Any
 
-from edgeseg.backends.cuda import CudaBackend, Pixels
+from edgeseg.backends.cuda import CudaBackend
 from edgeseg.device.arrays import DeviceBatch, DeviceHeads
+from edgeseg.device.frames import Pixels
 from edgeseg.engines.base import DeviceEngine
 from edgeseg.errors import DeviceError, EngineError
 from edgeseg.types import Detections, Frame, Letterbox

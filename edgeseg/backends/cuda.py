@@ -9,32 +9,17 @@ allocated once the first frame of a size has been through.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeseg.backends.cpu import wanted_classes
 from edgeseg.backends.cuda_detector import Detector
 from edgeseg.backends.options import DetectOptions
 from edgeseg.device import CudaDevice
-from edgeseg.device.arrays import DeviceArray, DeviceBatch, DeviceHeads, DevicePicture, Dtype
-from edgeseg.device.base import HostMemory, Memory
+from edgeseg.device.arrays import DeviceArray, DeviceBatch, DeviceHeads, Dtype
+from edgeseg.device.base import Memory
+from edgeseg.device.frames import FrameStage, Pixels
 from edgeseg.errors import ConfigError
-from edgeseg.types import Detections, Frame, Letterbox, Model, Size
-
-
-@dataclass(frozen=True, slots=True)
-class Pixels:
-    """All that decides about the work for a frame, but for what its pixels are."""
-
-    pointer: int
-    """Where the kernel reads them."""
-    size_px: Size
-    pitch: int
-    upload_from: int = 0
-    """Host memory that is copied there first; 0 for none."""
-    upload_bytes: int = 0
+from edgeseg.types import Detections, Frame, Letterbox, Model
 
 
 class CudaBackend:
@@ -65,8 +50,7 @@ class CudaBackend:
             self.stream = device.stream()
             self.event = device.event()
         self._images: tuple[DeviceArray, Memory] | None = None
-        self._host: HostMemory | None = None
-        self._uploaded: Memory | None = None
+        self._frames = FrameStage(device, self.stream)
         self._detector: Detector | None = None
         self._letterbox: Letterbox | None = None
         self.dtype: Dtype = "float32"
@@ -93,19 +77,7 @@ class CudaBackend:
 
     def stage(self, frame: Frame) -> Pixels:
         """Put a frame's pixels where the device reads them; nothing is enqueued but a wait."""
-        image: NDArray[np.uint8] | DevicePicture = frame.image
-        if isinstance(image, DevicePicture):
-            if image.stream:
-                self.device.cuda.wait_for(self.stream.handle, image.stream)
-            return Pixels(image.pointer, frame.size_px, image.pitch)
-        width, height = frame.size_px
-        nbytes = 3 * width * height
-        host = self._host_memory(nbytes)
-        np.copyto(host.array[:nbytes].reshape(height, width, 3), image)
-        if host.device_pointer:
-            return Pixels(host.device_pointer, frame.size_px, 3 * width)
-        assert self._uploaded is not None
-        return Pixels(self._uploaded.pointer, frame.size_px, 3 * width, host.pointer, nbytes)
+        return self._frames.stage(frame)
 
     def batch(self, frame: Frame) -> DeviceBatch:
         """Describe what `enqueue_input` makes of a frame."""
@@ -117,8 +89,7 @@ class CudaBackend:
 
     def enqueue_input(self, pixels: Pixels) -> None:
         """Enqueue upload and letterbox."""
-        if pixels.upload_from:
-            self.device.copy(pixels.pointer, pixels.upload_from, pixels.upload_bytes, self.stream)
+        self._frames.enqueue_upload(pixels)
         cuda = self.device.cuda
         letterbox = Letterbox.fit(pixels.size_px, self._input_px, self._fit)
         cuda.letterbox(
@@ -152,12 +123,12 @@ class CudaBackend:
         """Release memory."""
         with self.device.active():
             self.stream.synchronize()
-            for memory in (self._host, self._uploaded, self._images and self._images[1]):
-                if memory is not None:
-                    memory.free()
+            self._frames.close()
+            if self._images is not None:
+                self._images[1].free()
             if self._detector is not None:
                 self._detector.close()
-        self._host = self._uploaded = self._images = self._detector = None
+        self._images = self._detector = None
 
     def _input(self) -> DeviceArray:
         if self._images is None:
@@ -167,19 +138,6 @@ class CudaBackend:
             shape = (1, 3, height, width)
             self._images = DeviceArray(memory.pointer, shape, self.dtype), memory
         return self._images[0]
-
-    def _host_memory(self, nbytes: int) -> HostMemory:
-        """Give host memory for so many bytes; larger frames than before take new memory."""
-        if self._host is None or len(self._host.array) < nbytes:
-            self.stream.synchronize()
-            if self._host is not None:
-                self._host.free()
-            self._host = self.device.allocate_host(nbytes, "a frame")
-            if not self.device.mapped:
-                if self._uploaded is not None:
-                    self._uploaded.free()
-                self._uploaded = self.device.allocate(nbytes, "a frame")
-        return self._host
 
     def _detector_for(self, heads: DeviceHeads) -> Detector:
         described = tuple((array.shape, array.dtype) for array in heads.arrays)

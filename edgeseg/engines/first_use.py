@@ -6,15 +6,16 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edgeseg.device import device_facts
 from edgeseg.engines.bar import build_bar
 from edgeseg.engines.cache import CachedEngine, cached_engine
 from edgeseg.engines.proof import Frames, gate_for, real_frames
 from edgeseg.engines.tensorrt.api import load_tensorrt
-from edgeseg.engines.tensorrt.build import Watch
-from edgeseg.engines.tensorrt.runtime import TensorRtEngine
+from edgeseg.engines.tensorrt.build import BuildOptions, Watch
+from edgeseg.engines.tensorrt.runtime import LoadedPlan, TensorRtEngine
 from edgeseg.errors import EngineError, EngineRefusedError, MissingDependencyError
 from edgeseg.types import Model
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from edgeseg.engines.tensorrt.api import Api
 
 log = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded")
 
 Variant = Callable[[str], "Model | None"]
 """Gives the model in a precision; None when it has no such form."""
@@ -109,14 +112,55 @@ def _open(
 ) -> TensorRtEngine:
     model = choice.model
     gate = gate_for(model, api, device, helper.frames) if choice.gated else None
-    cached = _cached(model, api, device, gate, helper)
+
+    def cached(*, rebuild: bool) -> Path:
+        return _cached(model, api, device, gate, bar=helper.bar, rebuild=rebuild).plan
+
+    return _loaded(
+        cached,
+        lambda plan: TensorRtEngine(model, plan, api, device, throughput=throughput),
+    )
+
+
+def open_plan(
+    model: Model,
+    api: Api,
+    device: CudaDevice,
+    options: BuildOptions,
+    *,
+    gate: Gate | None = None,
+    bar: bool = False,
+) -> LoadedPlan:
+    """Load the plan of a network that is no detector.
+
+    Built on its first use and held against `gate`, then from the cache; built
+    again, once, when it does not load. Raises EngineError, EngineRefusedError,
+    BuildCancelledError, DeviceError.
+    """
+
+    def cached(*, rebuild: bool) -> Path:
+        return _cached(model, api, device, gate, options, bar=bar, rebuild=rebuild).plan
+
+    def load(plan: Path) -> LoadedPlan:
+        with device.active():
+            return LoadedPlan(api, plan)
+
+    return _loaded(cached, load)
+
+
+class _CachedPlan(Protocol):
+    def __call__(self, *, rebuild: bool) -> Path:
+        """Give the plan of the cache, or a new one."""
+
+
+def _loaded(cached: _CachedPlan, load: Callable[[Path], Loaded]) -> Loaded:
+    plan = cached(rebuild=False)
     try:
-        return TensorRtEngine(model, cached.plan, api, device, throughput=throughput)
+        return load(plan)
     except EngineError as error:
         # The receipt fits, but a driver may have changed under it.
-        log.warning("engine %s: %s; it is built again", cached.plan.stem, error.message)
-    cached = _cached(model, api, device, gate, helper, rebuild=True)
-    return TensorRtEngine(model, cached.plan, api, device, throughput=throughput)
+        log.warning("engine %s: %s; it is built again", plan.stem, error.message)
+    return load(cached(rebuild=True))
 
 
 def _cached(
@@ -124,16 +168,18 @@ def _cached(
     api: Api,
     device: CudaDevice,
     gate: Gate | None,
-    helper: FirstUse,
+    options: BuildOptions = BuildOptions(),  # noqa: B008 - frozen
     *,
-    rebuild: bool = False,
+    bar: bool,
+    rebuild: bool,
 ) -> CachedEngine:
-    shown = build_bar(f"{model.name} {model.precision}") if helper.bar else None
+    shown = build_bar(f"{model.name} {model.precision}") if bar else None
     with shown or contextlib.nullcontext() as progress:
         return cached_engine(
             model,
             api,
             device_facts(device.index),
+            options=options,
             rebuild=rebuild,
             gate=gate,
             watch=Watch(progress),

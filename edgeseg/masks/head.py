@@ -7,6 +7,7 @@ good it is and where it fails.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 
 from edgeseg import _native
 from edgeseg.engines.onnxruntime import open_session, run_session
-from edgeseg.types import Frame, Masks
+from edgeseg.types import Frame, Masks, Size
 
 NETWORK = Path(__file__).with_name("mask_head.onnx")
+PRECISION = "int8"
+"""Of its numbers; what goes in and comes out is float32."""
 CROP_PX = 128
 GRID = 64
 MARGIN = 0.2
@@ -39,7 +42,7 @@ class MaskHead:
     """
 
     def __init__(self, *, threads: int = 0, network: Path = NETWORK) -> None:
-        self._session = open_session(network, threads=threads, precision="int8")
+        self._session = open_session(network, threads=threads, precision=PRECISION)
         self._crops = np.empty((BATCH, 3, CROP_PX, CROP_PX), np.float32)
 
     def look(self, frame: Frame, boxes_px: NDArray[np.float32]) -> Masks:
@@ -48,32 +51,49 @@ class MaskHead:
         A box that is not finite, empty or wholly outside of the frame gets no
         mask (an empty grid). Raises EngineError.
         """
-        boxes_px = boxes_px.astype(np.float32)
-        usable = np.flatnonzero(visible(boxes_px, frame.size_px))
-        grids: list[NDArray[np.uint8]] = [np.zeros((0, 0), np.uint8)] * len(boxes_px)
-        regions = np.zeros((len(boxes_px), 4), np.float32)
-        clips = np.zeros((len(boxes_px), 4), np.float32)
-        regions[usable] = grown(boxes_px[usable], MARGIN)
-        clips[usable] = grown(boxes_px[usable], CLIP)
-        for start in range(0, len(usable), BATCH):
-            rows = usable[start : start + BATCH]
-            for row, grid in zip(rows, self._grids(frame, boxes_px[rows]), strict=True):
-                grids[row] = grid
-        return Masks(tuple(grids), regions, clips, frame.size_px)
+        return masks_of(frame.size_px, boxes_px, lambda boxes: self._logits(frame, boxes))
 
     def close(self) -> None:
         """Release the network."""
         del self._session
 
-    def _grids(self, frame: Frame, boxes_px: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Give uint8[N, GRID, GRID] for at most BATCH boxes."""
+    def _logits(self, frame: Frame, boxes_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give the network's float32[N, 1, GRID, GRID] for at most BATCH boxes."""
         crops = self._crops[: len(boxes_px)]
         _native.crop_resize(frame.host_image, grown(boxes_px, MARGIN), crops)
         (logits,) = run_session(self._session, {"crops": crops, "meta": meta(boxes_px)})
-        values = logits[:, 0] * np.float32(LOGIT_STEPS) + np.float32(128)
-        # Half a step would let the edge move: 128 is where the logit is 0.
-        grids: NDArray[np.uint8] = np.floor(np.clip(values, 0, 255)).astype(np.uint8)
-        return grids
+        return logits
+
+
+def masks_of(
+    frame_px: Size,
+    boxes_px: NDArray[np.float32],
+    logits_of: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+) -> Masks:
+    """Give the mask of each of float32[N, 4] boxes, as `MaskHead.look` promises.
+
+    `logits_of` gives the network's float32[N, 1, GRID, GRID] for 1 to BATCH boxes.
+    """
+    boxes_px = boxes_px.astype(np.float32)
+    usable = np.flatnonzero(visible(boxes_px, frame_px))
+    grids: list[NDArray[np.uint8]] = [np.zeros((0, 0), np.uint8)] * len(boxes_px)
+    regions = np.zeros((len(boxes_px), 4), np.float32)
+    clips = np.zeros((len(boxes_px), 4), np.float32)
+    regions[usable] = grown(boxes_px[usable], MARGIN)
+    clips[usable] = grown(boxes_px[usable], CLIP)
+    for start in range(0, len(usable), BATCH):
+        rows = usable[start : start + BATCH]
+        for row, grid in zip(rows, grids_of(logits_of(boxes_px[rows])), strict=True):
+            grids[row] = grid
+    return Masks(tuple(grids), regions, clips, frame_px)
+
+
+def grids_of(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Turn the network's float32[N, 1, GRID, GRID] into uint8[N, GRID, GRID]."""
+    values = logits[:, 0] * np.float32(LOGIT_STEPS) + np.float32(128)
+    # Half a step would let the edge move: 128 is where the logit is 0.
+    grids: NDArray[np.uint8] = np.floor(np.clip(values, 0, 255)).astype(np.uint8)
+    return grids
 
 
 def meta(boxes_px: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from trt_packages import fetch_rtx, run_python
@@ -99,6 +100,53 @@ def test_an_open_batch_has_its_range(rtx: Api, open_batch_model: Model, tmp_path
         build_plan(
             open_batch_model, tmp_path / "plan", rtx, options=BuildOptions(batches=(4, 2, 1))
         )
+
+
+def without_rounding(path: Path, output: Path) -> None:
+    """Write a network with Q/DQ nodes as the fp32 one that it stands for."""
+    net = onnx.load(path)
+    known = {one.name: onnx.numpy_helper.to_array(one) for one in net.graph.initializer}
+    same: dict[str, str] = {}
+    kept = []
+    for node in net.graph.node:
+        node.input[:] = [same.get(name, name) for name in node.input]
+        if node.op_type == "DequantizeLinear" and node.input[0] in known:
+            numbers, scale = known[node.input[0]], known[node.input[1]]
+            shape = [-1] + [1] * (numbers.ndim - 1) if scale.ndim else []  # its axis is 0
+            real = (numbers * scale.reshape(shape)).astype(np.float32)
+            net.graph.initializer.append(onnx.numpy_helper.from_array(real, node.output[0]))
+        elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            same[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    del net.graph.node[:]
+    net.graph.node.extend(kept)
+    name = net.graph.output[0].name
+    if name in same:
+        net.graph.node.append(onnx.helper.make_node("Identity", [same[name]], [name]))
+    used = {name for node in net.graph.node for name in node.input}
+    unused = [one for one in net.graph.initializer if one.name not in used]
+    for one in unused:
+        net.graph.initializer.remove(one)
+    onnx.save(net, output)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_the_mask_head_builds_for_1_to_8_boxes(rtx: Api, tmp_path: Path, precision: str) -> None:
+    from edgeseg.masks.head import NETWORK
+    from edgeseg.masks.head_cuda import BATCHES, mask_network
+
+    path = NETWORK
+    if precision == "fp32":
+        path = tmp_path / "fp32.onnx"
+        without_rounding(NETWORK, path)
+        assert path.stat().st_size > 3 * NETWORK.stat().st_size
+    model = mask_network(path)
+    built = build_plan(model, tmp_path / "plan", rtx, options=BuildOptions(batches=BATCHES))
+    model_bytes = path.stat().st_size
+    assert model_bytes < built.size_bytes < 3 * model_bytes
+    with pytest.raises(EngineError, match=r"2 inputs and 1 outputs .* not 1 and 0"):
+        build_plan(dataclasses.replace(model, ports=None), tmp_path / "plan", rtx)
 
 
 def test_a_cancelled_build_says_so_and_writes_nothing(

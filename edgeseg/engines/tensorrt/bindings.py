@@ -53,9 +53,6 @@ class INetworkDefinition(Protocol):
     def get_input(self, index: int) -> ITensor:
         """Give one input."""
 
-    def get_output(self, index: int) -> ITensor:
-        """Give one output."""
-
     def get_layer(self, index: int) -> ILayer:
         """Give one layer."""
 

@@ -62,7 +62,7 @@ def parse_network(
             f"{api.name} refuses {model.onnx_path}: {shown or 'it does not say why'}",
             hint="Export the model again: edgeseg models export",
         )
-    _check_names(api, network, model)
+    _check_ports(api, network, model)
     return network, parser
 
 
@@ -71,12 +71,12 @@ def _refusal(error: b.ParserError) -> str:
     return f"{place}: {' '.join(error.desc().split())}"
 
 
-def _check_names(api: Api, network: b.INetworkDefinition, model: Model) -> None:
-    outputs = [network.get_output(index).name for index in range(network.num_outputs)]
-    if network.num_inputs != 1 or len(outputs) != len(model.heads):
+def _check_ports(api: Api, network: b.INetworkDefinition, model: Model) -> None:
+    inputs, outputs = model.ports or (1, len(model.heads))
+    if (network.num_inputs, network.num_outputs) != (inputs, outputs):
         raise EngineError(
-            f"{model.name} has {network.num_inputs} inputs and {len(outputs)} outputs in "
-            f"{api.name}, not 1 and {len(model.heads)}",
+            f"{model.name} has {network.num_inputs} inputs and {network.num_outputs} outputs in "
+            f"{api.name}, not {inputs} and {outputs}",
             hint="Export the model again: edgeseg models export",
         )
 
@@ -84,18 +84,20 @@ def _check_names(api: Api, network: b.INetworkDefinition, model: Model) -> None:
 def bound_batch(
     builder: b.Builder, config: b.IBuilderConfig, network: b.INetworkDefinition, batches: Batches
 ) -> None:
-    """Give a network with an open batch its range; a fixed one is left as it is.
+    """Give every input with an open batch its range; a fixed one is left as it is.
 
     Raises EngineError when TensorRT refuses the shapes.
     """
-    images = network.get_input(0)
-    shape = tuple(images.shape)
-    if shape[0] != -1:
-        return
     profile = builder.create_optimization_profile()
-    smallest, usual, largest = ((count, *shape[1:]) for count in batches)
-    profile.set_shape(images.name, smallest, usual, largest)
-    if config.add_optimization_profile(profile) < 0:
+    bounded = 0
+    for index in range(network.num_inputs):
+        tensor = network.get_input(index)
+        shape = tuple(tensor.shape)
+        if shape[0] == -1:
+            smallest, usual, largest = ((count, *shape[1:]) for count in batches)
+            profile.set_shape(tensor.name, smallest, usual, largest)
+            bounded += 1
+    if bounded and config.add_optimization_profile(profile) < 0:
         raise EngineError(f"TensorRT refuses batches from {batches[0]} to {batches[2]}")
 
 

@@ -85,7 +85,7 @@ class TensorRtEngine:
             self._plan = LoadedPlan(api, plan)
         _check_fits(self._plan, model)
         self._heads = model.heads
-        self._contexts: dict[int, _Context] = {}
+        self._contexts: dict[int, _HeadsContext] = {}
         self._opening = threading.Lock()
         self.lanes = RING if throughput else 1
         self.input_dtype: Dtype = self._plan.dtype(self._plan.inputs[0])
@@ -113,17 +113,68 @@ class TensorRtEngine:
                 context.close()
             self.__dict__.pop("_plan", None)
 
-    def _context(self, batch: DeviceBatch) -> _Context:
+    def _context(self, batch: DeviceBatch) -> _HeadsContext:
         found = self._contexts.get(batch.stream)
         if found is None:
             with self._opening:
-                found = _Context(self._plan, self._device, batch, self._heads)
+                found = _HeadsContext(self._plan, self._device, batch, self._heads)
             self._contexts[batch.stream] = found
         return found
 
 
-class _Context:
-    """An execution context with its memory; for one stream."""
+class PlanContext:
+    """An execution context with its scratch memory; for one stream.
+
+    Its methods raise EngineError with TensorRT's reason when it refuses a call.
+    """
+
+    def __init__(self, plan: LoadedPlan, device: CudaDevice) -> None:
+        self._plan = plan
+        strategy = plan.api.trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        context = plan.engine.create_execution_context(strategy)
+        if context is None:
+            raise EngineError(f"{plan.api.name} cannot make a context: {plan.reason()}")
+        self._context: b.IExecutionContext = context
+        self._scratch: Memory | None = None
+        nbytes = plan.engine.device_memory_size_v2
+        if nbytes > 0:
+            self._scratch = device.allocate(nbytes, "the engine's scratch memory")
+            self._context.set_device_memory(self._scratch.pointer, nbytes)
+
+    def shape_input(self, name: str, shape: tuple[int, ...]) -> None:
+        """Say how large an open input is."""
+        self._told(self._context.set_input_shape(name, shape))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Give a shape, -1 where it is still open."""
+        return tuple(self._context.get_tensor_shape(name))
+
+    def set_address(self, name: str, pointer: int) -> None:
+        """Say where an input or output lies."""
+        self._told(self._context.set_tensor_address(name, pointer))
+
+    def enqueue(self, stream: int) -> None:
+        """Enqueue the network."""
+        self._told(self._context.execute_async_v3(stream))
+
+    def is_capturable(self, stream: int) -> bool:
+        """Ask TensorRT-RTX; the other has no such question."""
+        return self._context.is_stream_capturable(stream)
+
+    def close(self) -> None:
+        """Release the context, then its memory."""
+        del self._context
+        if self._scratch is not None:
+            self._scratch.free()
+
+    def _told(self, done: bool) -> None:
+        """Raise EngineError when TensorRT refused a call."""
+        if not done:
+            raise EngineError(f"{self._plan.api.name} failed: {self._plan.reason()}")
+
+
+class _HeadsContext:
+    """A context with a model's heads; for one stream."""
 
     def __init__(
         self,
@@ -133,15 +184,10 @@ class _Context:
         specs: tuple[HeadSpec, ...],
     ) -> None:
         self._plan = plan
-        strategy = plan.api.trt.ExecutionContextAllocationStrategy.USER_MANAGED
-        context = plan.engine.create_execution_context(strategy)
-        if context is None:
-            raise EngineError(f"{plan.api.name} cannot make a context: {plan.reason()}")
-        self._context: b.IExecutionContext = context
+        self._context = PlanContext(plan, device)
         self._memory: list[Memory] = []
         self._input = plan.inputs[0]
         self._images = 0
-        self._take_scratch(device)
         self._open_input(batch.images)
         self._heads = tuple(
             self._open_output(name, spec, device)
@@ -151,37 +197,30 @@ class _Context:
     def run(self, batch: DeviceBatch) -> DeviceHeads:
         """Enqueue the network."""
         if batch.images.pointer != self._images:
-            self._told(self._context.set_tensor_address(self._input, batch.images.pointer))
+            self._context.set_address(self._input, batch.images.pointer)
             self._images = batch.images.pointer
-        self._told(self._context.execute_async_v3(batch.stream))
+        self._context.enqueue(batch.stream)
         return DeviceHeads(self._heads, batch.stream)
 
     def is_capturable(self, stream: int) -> bool:
         """Ask TensorRT-RTX; the other has no such question."""
-        return self._context.is_stream_capturable(stream)
+        return self._context.is_capturable(stream)
 
     def close(self) -> None:
         """Release the context, then its memory."""
-        del self._context
+        self._context.close()
         for memory in self._memory:
             memory.free()
-
-    def _take_scratch(self, device: CudaDevice) -> None:
-        nbytes = self._plan.engine.device_memory_size_v2
-        if nbytes > 0:
-            memory = device.allocate(nbytes, "the engine's scratch memory")
-            self._memory.append(memory)
-            self._context.set_device_memory(memory.pointer, nbytes)
 
     def _open_input(self, images: DeviceArray) -> None:
         shape = self._plan.engine.get_tensor_shape(self._input)
         if -1 in tuple(shape):
-            self._told(self._context.set_input_shape(self._input, images.shape))
+            self._context.shape_input(self._input, images.shape)
         elif tuple(shape) != images.shape:
             raise EngineError(f"the engine takes {list(shape)}, the frames are {images.shape}")
 
     def _open_output(self, name: str, spec: HeadSpec, device: CudaDevice) -> DeviceArray:
-        shape = tuple(self._context.get_tensor_shape(name))
+        shape = self._context.shape(name)
         if len(shape) != 4 or shape[1] != spec.channels or min(shape) < 1:
             raise EngineError(
                 f"the engine's {name} is {list(shape)}, the model's head has {spec.channels} "
@@ -191,13 +230,8 @@ class _Context:
         empty = DeviceArray(0, shape, self._plan.dtype(name))
         memory = device.allocate(empty.nbytes, "the network's heads")
         self._memory.append(memory)
-        self._told(self._context.set_tensor_address(name, memory.pointer))
+        self._context.set_address(name, memory.pointer)
         return DeviceArray(memory.pointer, shape, empty.dtype)
-
-    def _told(self, done: bool) -> None:
-        """Raise EngineError when TensorRT refused a call."""
-        if not done:
-            raise EngineError(f"{self._plan.api.name} failed: {self._plan.reason()}")
 
 
 def _check_fits(plan: LoadedPlan, model: Model) -> None:
