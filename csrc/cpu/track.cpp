@@ -14,8 +14,8 @@ constexpr double kUnrest = 0.5;       // density of the acceleration's noise, si
 constexpr double kSideUnrest = 0.05;  // the same for the sides
 constexpr double kFirstSpeed = 3.0;   // sides/s: what may be expected of something new
 constexpr double kFirstGrowth = 1.0;
-constexpr double kRest_s = 2.0;  // what is not seen slows down: by 1/e in this time
-constexpr double kMostMargin = 0.5;
+constexpr double kRest_s = 4.0;  // what is not seen slows down: by 1/e in this time
+constexpr double kMargin = 0.6;  // of the standard deviation, and of the box at most
 
 // Whether an object is there is a chance that moves with each look: as in integrated
 // probabilistic data association (Musicki, Evans, Stankovic, IEEE TAC 1994), with the share of
@@ -171,11 +171,11 @@ double Track::side() const {
 }
 
 double Track::margin_x() const {
-    return kMostMargin * std::min(std::sqrt(x_.var_at), std::max(width_.at, 1.0));
+    return kMargin * std::min(std::sqrt(x_.var_at), std::max(width_.at, 1.0));
 }
 
 double Track::margin_y() const {
-    return kMostMargin * std::min(std::sqrt(y_.var_at), std::max(height_.at, 1.0));
+    return kMargin * std::min(std::sqrt(y_.var_at), std::max(height_.at, 1.0));
 }
 
 bool Track::is_inside(int width, int height) const {

@@ -20,7 +20,7 @@ constexpr int kGreySide = 480;             // px at most
 constexpr double kShiftNoise = 1.0;        // shrunken px
 constexpr double kShiftNoiseSides = 0.03;  // the background in the box pulls
 constexpr double kReach = 0.15;            // of the longer side, beyond what the speed tells
-constexpr int kLeastReach = 3, kMostReach = 8;
+constexpr double kLeastReach = 3.0, kMostReach = 8.0;
 constexpr float kCovered = 0.1f;  // of the box by another
 
 bool strictly_before(const TrackedObject& a, const TrackedObject& b) {
@@ -140,10 +140,9 @@ void Tracker::follow_motion(double dt) {
         if (track.missed() > 0 || is_covered(track)) continue;
         const core::Box box = track.box();
         const double longer = std::max(box.right - box.left, box.bottom - box.top);
-        const int reach =
-            std::clamp(static_cast<int>(kReach * longer / factor) + 2, kLeastReach, kMostReach);
+        const double reach = std::clamp(kReach * longer / factor + 2.0, kLeastReach, kMostReach);
         const Shift guess = {true, track.speed_x() * dt, track.speed_y() * dt};
-        shifts[row] = cpu::find_shift(before_, now_, box, guess, reach);
+        shifts[row] = cpu::find_shift(before_, now_, box, guess, static_cast<int>(reach));
     }
     for (std::size_t row = 0; row < tracks_.size(); ++row) {
         const Shift& shift = shifts[row];
