@@ -117,8 +117,11 @@ def _open_tracking(settings: Settings, source: SourceInfo | None) -> Follower:
 
 
 def _open_masks(settings: Settings, place: Place | None, *, bar: bool) -> Sequence[Follower]:
-    """Give the mask follower; none when masks are off, or where `auto` cannot have them."""
-    if settings.masks == "off":
+    """Give the mask follower; none when masks are off, or where `auto` cannot have them.
+
+    What moves comes with its own pixels, exact ones.
+    """
+    if settings.masks == "off" or settings.segment == "motion":
         return []
     from edgeseg.masks.follower import MaskFollower
 
