@@ -64,9 +64,11 @@ _DTYPES: dict[str, type[np.generic]] = {
 }
 
 
-def open_session(path: Path, *, threads: int, precision: str) -> Any:
+def open_session(path: Path, *, threads: int, precision: str, spin: bool = True) -> Any:
     """Load a network on the CPU; `threads` 0 means all cores this process may use.
 
+    With `spin` its threads wait for work awake, which is quicker but keeps the
+    cores from whatever else runs at the same time.
     Raises EngineError when it does not load, MissingDependencyError without
     the package onnxruntime.
     """
@@ -78,6 +80,7 @@ def open_session(path: Path, *, threads: int, precision: str) -> Any:
     # The pipeline's other threads take turns on the same cores: hand out
     # work in small blocks, so that a thread that lost its core holds up less.
     options.add_session_config_entry("session.dynamic_block_base", "4")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     if precision == "int8" and not _int8_is_exact():
         options.add_session_config_entry("session.x64quantprecision", "1")
     try:

@@ -42,7 +42,7 @@ class MaskHead:
     """
 
     def __init__(self, *, threads: int = 0, network: Path = NETWORK) -> None:
-        self._session = open_session(network, threads=threads, precision=PRECISION)
+        self._session = open_session(network, threads=threads, precision=PRECISION, spin=False)
         self._crops = np.empty((BATCH, 3, CROP_PX, CROP_PX), np.float32)
 
     def look(self, frame: Frame, boxes_px: NDArray[np.float32]) -> Masks:
