@@ -159,7 +159,7 @@ def _open_mask_head(settings: Settings, place: Place | None, *, bar: bool) -> Lo
                 raise
             reasons.append(error.message)
     try:
-        head = MaskHead(threads=settings.threads)
+        head = MaskHead(threads=settings.threads, mirrored=settings.masks == "fine")
     except MissingDependencyError as error:
         if settings.masks != "auto":
             raise

@@ -92,8 +92,8 @@ class Settings:
     ] = "objects"
     """What to segment: objects, the class of each pixel, what moves, or all of the foreground."""
     masks: Annotated[Literal["auto", "off", "fast", "fine"], _option(SEGMENTATION)] = "auto"
-    """Pixel masks: off, fast (one look at each object), fine (a second look at bad boxes); auto
-    is fast, or off where nothing can run the mask network."""
+    """Pixel masks: off, fast (one look at each object), fine (also in the mirror, and once more
+    where the box is bad); auto is fast, or off where nothing can run the mask network."""
     mask_budget: Annotated[int, _option(SEGMENTATION)] = 50
     """Most objects of a frame that get a mask; large and old ones come first."""
     smooth: Annotated[Literal["on", "off"], _option(SEGMENTATION)] = "on"

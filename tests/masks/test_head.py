@@ -107,3 +107,16 @@ def test_many_boxes_give_what_each_gives_alone(head):
         alone = head.look(Frame(image), boxes[row : row + 1])
         difference = together.grids[row].astype(int) - alone.grids[0].astype(int)
         assert np.abs(difference).max() <= 1
+
+
+def test_mirrored_masks_of_a_mirrored_picture_are_the_mirrored_masks():
+    image = np.random.default_rng(7).integers(0, 256, (120, 160, 3), np.uint8)
+    box = np.array([[40, 20, 100, 90]], np.float32)
+    opposite = np.array([[60, 20, 120, 90]], np.float32)
+    head = MaskHead(threads=1, mirrored=True)
+    try:
+        plain = head.look(Frame(image), box).grids[0]
+        other = head.look(Frame(np.ascontiguousarray(image[:, ::-1])), opposite).grids[0]
+    finally:
+        head.close()
+    assert np.abs(plain.astype(int) - other[:, ::-1].astype(int)).max() <= 1
