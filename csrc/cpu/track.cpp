@@ -73,6 +73,7 @@ bool before(const Sighting& a, const Sighting& b) {
 Track::Track(const Sighting& sighting, double time_s)
     : class_id_(sighting.class_id),
       score_(sighting.score),
+      best_score_(sighting.score),
       mean_score_(sighting.score),
       log_odds_(log_odds(std::clamp<double>(sighting.score, 0.05, kMostSureAtFirst))),
       seen_s_(time_s) {
@@ -113,6 +114,7 @@ void Track::see(const Sighting& sighting, double time_s) {
     width_ = core::corrected(width_, place.width, 4.0 * noise * noise);
     height_ = core::corrected(height_, place.height, 4.0 * noise * noise);
     score_ = sighting.score;
+    best_score_ = std::max(best_score_, sighting.score);
     scores_ = scores_ * kFading + 1.0;
     mean_score_ += (sighting.score - mean_score_) / scores_;
     const double weight = std::clamp(sighting.score / kFullScore, 0.0, 1.0);

@@ -54,6 +54,7 @@ class Track {
     bool proven() const;    // surely an object
     bool unlikely() const;  // surely none
     float mean_score() const { return static_cast<float>(mean_score_); }
+    float best_score() const { return best_score_; }
 
     double speed_x() const { return x_.speed; }
     double speed_y() const { return y_.speed; }
@@ -72,7 +73,7 @@ class Track {
     core::Axis x_, y_, width_, height_;  // of the box: middle and sides
     std::vector<Vote> votes_;
     std::int32_t class_id_;
-    float score_;
+    float score_, best_score_;
     double mean_score_, scores_ = 1.0;
     double log_odds_;                       // of being there
     double found_ = 1.0, not_found_ = 0.0;  // looks, older ones fading

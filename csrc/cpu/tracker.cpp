@@ -9,9 +9,11 @@
 namespace edgeseg::cpu {
 namespace {
 
-// An identity needs a mean score so far above `conf`: a lasting weak detection is most often a
-// lasting mistake, however often it is repeated.
-constexpr float kIdentityAbove = 0.3f;
+// An identity needs a mean score so far up the way from `conf` to 1, or one detection that is
+// surer still: a lasting weak detection is most often a lasting mistake, however often it is
+// repeated.
+constexpr float kMeanUp = 0.4f;
+constexpr float kBestUp = 0.65f;
 // A box that covers another by more is a second sight of the same object.
 constexpr float kSameObject = 0.7f;
 
@@ -38,7 +40,13 @@ TrackedObject carried(const Track& track) {
     return {track.box(), track.score(), track.class_id(), track.id, track.age, true, -1};
 }
 
-float identity_score(float conf) { return std::min(conf + kIdentityAbove, 0.5f * (1.0f + conf)); }
+float raised(float conf, float share) { return conf + share * (1.0f - conf); }
+
+bool deserves_identity(const Track& track, float conf) {
+    return track.missed() == 0 && track.proven() &&
+           (track.mean_score() >= raised(conf, kMeanUp) ||
+            track.best_score() >= raised(conf, kBestUp));
+}
 
 }  // namespace
 
@@ -219,12 +227,8 @@ void Tracker::begin_tracks(const std::vector<Sighting>& sightings, Association& 
 }
 
 void Tracker::give_identities() {
-    const float needed = identity_score(options_.conf);
     for (Track& track : tracks_) {
-        if (track.id == 0 && track.missed() == 0 && track.proven() &&
-            track.mean_score() >= needed) {
-            track.id = ++last_id_;
-        }
+        if (track.id == 0 && deserves_identity(track, options_.conf)) track.id = ++last_id_;
     }
 }
 
