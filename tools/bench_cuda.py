@@ -262,6 +262,8 @@ def bench_detect(bench: Bench, side: int, objects: int, dtype: str) -> Row:
 
 def run(bench: Bench) -> dict[str, Any]:
     """Measure every case."""
+    from bench_cuda_masks import bench_crop_resize
+
     hd = (1920, 1080)
     rows = [
         bench_letterbox(bench, hd, 416, 1, form="bgr", dtype="float32"),
@@ -275,6 +277,9 @@ def run(bench: Bench) -> dict[str, Any]:
         bench_detect(bench, 608, 9, "float16"),
         bench_detect(bench, 608, 200, "float32"),
         bench_detect(bench, 416, 9, "float32"),
+        bench_crop_resize(bench, hd, (60, 500), 8, dtype="float32"),
+        bench_crop_resize(bench, hd, (60, 500), 8, dtype="float16"),
+        bench_crop_resize(bench, hd, (20, 60), 8, dtype="float32"),
     ]
     return {
         "date": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),

@@ -30,6 +30,12 @@ def test_each_case_is_compared_with_the_cpu_and_timed(bench, on_cpu):
     ]
     rows.append(bench.bench_letterbox(small, (64, 36), 32, 2, form="nv12", dtype="float16"))
     rows += [bench.bench_detect(small, 96, 3, dtype) for dtype in ("float32", "float16")]
+    from bench_cuda_masks import bench_crop_resize
+
+    rows += [
+        bench_crop_resize(small, (64, 36), (8, 30), 2, dtype=dtype)
+        for dtype in ("float32", "float16")
+    ]
     for row in rows:
         assert row["median_us"] > 0
         assert row["bytes_moved"] > 0
