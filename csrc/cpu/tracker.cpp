@@ -23,7 +23,7 @@ constexpr double kShiftNoise = 1.0;        // shrunken px
 constexpr double kShiftNoiseSides = 0.03;  // the background in the box pulls
 constexpr double kReach = 0.15;            // of the longer side, beyond what the speed tells
 constexpr double kLeastReach = 3.0, kMostReach = 8.0;
-constexpr float kCovered = 0.1f;  // of the box by another
+constexpr float kCovered = 0.3f;  // of the box by another
 
 bool strictly_before(const TrackedObject& a, const TrackedObject& b) {
     if (a.score != b.score) return a.score > b.score;
