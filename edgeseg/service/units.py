@@ -56,7 +56,8 @@ NotifyAccess=main
 ExecStart={program} run --config /etc/edgeseg/%i.toml
 # A file with a mistake fails the reload and leaves the run as it is.
 ExecReload={program} service verify %i --config-only
-ExecReload=/bin/kill -HUP $MAINPID
+# The shell's own kill: the program /bin/kill is not on every system.
+ExecReload=/bin/sh -c 'kill -HUP $MAINPID'
 Restart=always
 RestartSec=1
 # Options, model or packages are wrong: starting again would change nothing.
