@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.backends.cpu import native_spec
 from edgeseg.types import HeadSpec
 
 Array = NDArray[Any]
@@ -94,14 +95,7 @@ class DeviceOps:
         return self.get(out, dtype, count).reshape(len(images), 3, size[1], size[0])
 
     def spec(self, spec: HeadSpec) -> Any:
-        return self.native.YoloHead(
-            spec.kind,
-            spec.anchors_net,
-            spec.classes,
-            scale_x_y=spec.scale_x_y,
-            new_coords=spec.new_coords,
-            softmax=spec.softmax,
-        )
+        return native_spec(spec, self.native)
 
     def decode(
         self,

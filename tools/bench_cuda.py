@@ -173,9 +173,7 @@ class Detect:
 
     def __post_init__(self) -> None:
         bench, cuda = self.bench, self.bench.cuda
-        native_specs = [
-            bench.native.YoloHead(spec.kind, spec.anchors_net, spec.classes) for spec in self.specs
-        ]
+        native_specs = [native_spec(spec, bench.native) for spec in self.specs]
         shapes = [head.shape[-3:] for head in self.heads]
         dtype = str(self.heads[0].dtype)
         self.decoder = cuda.Decoder(shapes, native_specs, (self.side, self.side), CONF, dtype=dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -102,9 +104,12 @@ def suppress(
     return keep, scores[keep]
 
 
-def native_spec(spec: HeadSpec) -> _native.YoloHead:
-    """Hand a head's description to the native ops; raises ValueError when it is out of range."""
-    return _native.YoloHead(
+def native_spec(spec: HeadSpec, native: Any = _native) -> _native.YoloHead:
+    """Hand a head's description to the native ops; raises ValueError when it is out of range.
+
+    `native` is the module whose ops will read it.
+    """
+    head: _native.YoloHead = native.YoloHead(
         spec.kind,
         spec.anchors_net,
         spec.classes,
@@ -112,6 +117,7 @@ def native_spec(spec: HeadSpec) -> _native.YoloHead:
         new_coords=spec.new_coords,
         softmax=spec.softmax,
     )
+    return head
 
 
 def wanted_classes(class_ids: frozenset[int] | None, classes: int) -> NDArray[np.bool_] | None:

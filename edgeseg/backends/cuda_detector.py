@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.backends.cpu import native_spec
 from edgeseg.device.arrays import DeviceHeads
 from edgeseg.device.base import HostMemory, Memory, Stream
 from edgeseg.types import Detections, HeadSpec, Letterbox, Size
@@ -43,7 +44,7 @@ class Detector:
         self._wanted = self._uploaded(wanted)
         self._decoder = cuda.Decoder(
             [array.shape[-3:] for array in heads.arrays],
-            [_native_spec(device.native, spec) for spec in specs],
+            [native_spec(spec, device.native) for spec in specs],
             net_px,
             options.conf,
             options.labels,
@@ -119,14 +120,3 @@ class Detector:
         self._stream.synchronize()
         staged.free()
         return pointer
-
-
-def _native_spec(native: Any, spec: HeadSpec) -> Any:
-    return native.YoloHead(
-        spec.kind,
-        spec.anchors_net,
-        spec.classes,
-        scale_x_y=spec.scale_x_y,
-        new_coords=spec.new_coords,
-        softmax=spec.softmax,
-    )
